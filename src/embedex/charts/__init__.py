@@ -1,0 +1,31 @@
+"""Charts: results in, matplotlib figures out. Pure: nothing is computed, printed or opened in a window here.
+
+Importing this package loads matplotlib, so import it only where something is drawn. pyplot is never used:
+figures are plain objects that any thread or process may draw.
+"""
+
+from __future__ import annotations
+
+from embedex.charts.answers import answers_chart
+from embedex.charts.heatmap import heatmap
+from embedex.charts.map import map_chart
+from embedex.charts.page import Section, write_index
+from embedex.charts.pictures import portrait
+from embedex.charts.similar import similar_strip
+from embedex.charts.style import caption, save
+from embedex.charts.tokens import token_histogram
+from embedex.charts.unusual import unusual_chart
+
+__all__ = [
+    "Section",
+    "answers_chart",
+    "caption",
+    "heatmap",
+    "map_chart",
+    "portrait",
+    "save",
+    "similar_strip",
+    "token_histogram",
+    "unusual_chart",
+    "write_index",
+]

@@ -1,0 +1,141 @@
+"""How results are printed: tables for people, JSON and CSV for pipes; progress on standard error, for people only."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from embedex.records import Problem
+
+if TYPE_CHECKING:
+    from embedex.collection import Progress
+
+TABLE_ROWS = 60
+"""The most rows a table for people has; JSON and CSV always have them all."""
+
+
+Cell = str | float | int | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a verb prints.
+
+    Attributes:
+        columns: their names; numbers are set to the right.
+        rows: strings, numbers or None.
+        caption: what the numbers rest on.
+        whole: the result itself, for JSON; the rows when None.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    caption: str = ""
+    whole: Any = None
+
+
+def show(table: Table, form: str) -> None:
+    """Print a table in one of `embedex.cli.parser.FORMATS`."""
+    if form == "json":
+        whole = table.whole
+        if whole is None:
+            whole = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+        print(json.dumps(_plain(whole), ensure_ascii=False, indent=2))
+    elif form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(table.columns)
+        writer.writerows(table.rows)
+    else:
+        _show_table(table)
+
+
+def cells(table: Table) -> list[list[str]]:
+    """The rows as people read them."""
+    return [[_cell(value) for value in row] for row in table.rows]
+
+
+def say(text: str) -> None:
+    """Tell a person what is going on; on standard error, so that pipes stay clean."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def say_problems(problems: Sequence[Problem]) -> None:
+    """Name what was set aside."""
+    for problem in problems[:20]:
+        say(f"  set aside: {problem}")
+    if len(problems) > 20:
+        say(f"  … and {len(problems) - 20:,} more")
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _what, _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def update(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield update
+
+
+def _show_table(table: Table) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table as RichTable
+
+    drawn = RichTable(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for number, column in enumerate(table.columns):
+        numeric = any(isinstance(row[number], (int, float)) for row in table.rows)
+        drawn.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in cells(table)[:TABLE_ROWS]:
+        drawn.add_row(*(escape(cell) for cell in row))
+    console = Console(width=None if sys.stdout.isatty() else 110, highlight=False)
+    with console.capture() as captured:  # rich itself would end the process when a pipe breaks
+        console.print(drawn)
+        if len(table.rows) > TABLE_ROWS:
+            console.print(f"… and {len(table.rows) - TABLE_ROWS:,} more; --format csv prints them all")
+        if table.caption:
+            console.print(escape(table.caption), style="dim")
+    print(captured.get(), end="")
+
+
+def _cell(value: Cell) -> str:
+    if value is None or value != value:  # NaN, the mean of no pairs
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) and abs(value) >= 10_000 else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON knows it."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and value != value:  # NaN is not JSON
+        return None
+    return value

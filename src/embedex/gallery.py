@@ -1,0 +1,222 @@
+"""The charts of a collection: one exhibit of each kind, and the strips of many records at once.
+
+Asks the collection and hands its results to `embedex.charts`; knows no file format and no maths.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embedex.collection import Collection, Progress
+from embedex.errors import InputError, MissingExtraError
+from embedex.files import file_name
+from embedex.results import Answers, By, Map, Pairs, Similar, TokenReport, Unusual
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Result = TokenReport | Similar | Unusual | Answers | Pairs | Map
+
+STRIPS: tuple[By, ...] = ("text", "image", "map")
+"""What a record's strips compare."""
+
+STRIP_K = 3
+"""Neighbours in each group of a strip."""
+
+PLAIN_K = 10
+"""Neighbours in a collection without groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One result worth showing.
+
+    Attributes:
+        name: of the chart's file, without its ending.
+        title: a heading.
+        text: a sentence on what it shows.
+        result: what to draw.
+    """
+
+    name: str
+    title: str
+    text: str
+    result: Result
+
+
+def figure(result: Result, date: datetime.date, *, highlight: Sequence[str] = ()) -> Figure:
+    """Draw any result.
+
+    Args:
+        result: what to draw.
+        date: stated in the caption.
+        highlight: names of records that a map points out.
+    """
+    from embedex import charts
+
+    if isinstance(result, TokenReport):
+        return charts.token_histogram(result, date=date)
+    if isinstance(result, Similar):
+        return charts.similar_strip(result, date=date)
+    if isinstance(result, Unusual):
+        return charts.unusual_chart(result, date=date)
+    if isinstance(result, Answers):
+        return charts.answers_chart(result, date=date)
+    if isinstance(result, Pairs):
+        return charts.heatmap(result, date=date)
+    return charts.map_chart(result, date=date, highlight=highlight)
+
+
+def exhibits(collection: Collection, *, record: str, question: str) -> Iterator[Exhibit]:
+    """One exhibit of each kind that the collection's embeddings allow; fits the default map where there is none.
+
+    Args:
+        collection: embedded.
+        record: id or name of the record whose likenesses are shown.
+        question: in words; none is asked when empty.
+
+    Raises:
+        UnknownRecordError: there is no such record.
+    """
+    pictures = collection.has("image")
+    name = collection.item(record).name
+    grouped = collection.grouped
+    per = f"the top {STRIP_K} in each group" if grouped else f"the top {PLAIN_K}"
+    for by in sides(collection):
+        if by == "map" and not has_default_map(collection):
+            fit_default_map(collection)
+        result = collection.similar(record, k=STRIP_K if grouped else PLAIN_K, per_group=grouped, by=by)
+        yield Exhibit(f"similar-{by}", f"Similar to {name}, {_TOLD[by]}", f"Most similar to {name}, {per}.", result)
+    for by in ("text", "image") if pictures else ("text",):
+        result_pairs = collection.pairs(by=by)
+        text = f"Every pair of {result_pairs.count:,} records; bright is alike."
+        yield Exhibit(f"heatmap-{by}", f"All pairs, {_TOLD[by]}", text, result_pairs)
+    for by in ("text", "image") if pictures else ("text",):
+        odd = collection.unusual(k=1 if grouped else PLAIN_K, per_group=grouped, by=by)
+        where = " in each group" if grouped else ""
+        yield Exhibit(
+            f"unusual-{by}",
+            f"Most unusual{where}, {_TOLD[by]}",
+            f"The lowest median similarity to all others{where}.",
+            odd,
+        )
+    if question:
+        answers = collection.ask(question)
+        yield Exhibit("answers", question, f"A question in words, held against {answers.against}.", answers)
+    a_map = collection.read_map()
+    yield Exhibit("map", "Map", f"{len(a_map.items):,} records placed by {a_map.basis.encoder}.", a_map)
+
+
+def sides(collection: Collection) -> Sequence[By]:
+    """What a record of this collection can be compared by in strips."""
+    return [by for by in STRIPS if by != "image" or collection.has("image")]
+
+
+def has_default_map(collection: Collection) -> bool:
+    """Whether it has a map that is found without a name, whatever other maps there are."""
+    return not {"umap", "pca"}.isdisjoint(collection.maps)
+
+
+def fit_default_map(collection: Collection) -> Map:
+    """UMAP where it is installed and the records suffice for it; PCA elsewhere."""
+    try:
+        return collection.fit_map()
+    except (MissingExtraError, InputError):
+        return collection.fit_map(method="pca")
+
+
+def strips(
+    collection: Collection,
+    folder: Path,
+    *,
+    where: str = "",
+    jobs: int = 0,
+    date: datetime.date,
+    progress: Progress | None = None,
+) -> int:
+    """Draw the strips by text, image and map of many records, side by side in several processes, as PNG.
+
+    A strip that a record has nothing for (no picture, no place in the map) is left out.
+
+    Args:
+        collection: embedded, with a map.
+        folder: for the charts, named ``{id}-{by}.png``.
+        where: SQL condition for the records; the featured ones when empty.
+        jobs: processes; one a core when 0.
+        date: stated in the captions.
+        progress: see `embedex.collection.Progress`.
+
+    Returns:
+        How many charts were drawn.
+    """
+    import multiprocessing
+
+    folder.mkdir(parents=True, exist_ok=True)
+    items = collection.items(where=where or collection.manifest.featured_where)
+    jobs = jobs or os.cpu_count() or 1
+    # Matrices are small here: a process each is faster than threads that wait for one another.
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    drawn = done = 0
+    try:
+        with ProcessPoolExecutor(
+            jobs, multiprocessing.get_context("spawn"), _open_worker, (collection.folder, folder, date)
+        ) as pool:
+            waiting = iter(items)
+            running = {pool.submit(_draw_strips, item.id) for item in islice(waiting, 4 * jobs)}
+            while running:
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                drawn += sum(each.result() for each in finished)
+                done += len(finished)
+                running |= {pool.submit(_draw_strips, item.id) for item in islice(waiting, len(finished))}
+                if progress:
+                    progress("Drawing strips", done, len(items))
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
+    return drawn
+
+
+_TOLD: dict[By, str] = {
+    "text": "by text",
+    "image": "by picture",
+    "fused": "by text and picture",
+    "map": "by place in the map",
+}
+
+_draw_strips_of: Callable[[str], int]
+"""What a worker process does; set once by `_open_worker`, so that each opens the collection once."""
+
+
+def _open_worker(collection_folder: Path, folder: Path, date: datetime.date) -> None:
+    global _draw_strips_of
+    from embedex import charts
+
+    collection = Collection.open(collection_folder)
+    compared = sides(collection)
+
+    def draw(record_id: str) -> int:
+        drawn = 0
+        for by in compared:
+            try:
+                result = collection.similar(record_id, k=STRIP_K, per_group=collection.grouped, by=by)
+            except InputError:  # no picture or place
+                continue
+            charts.save(figure(result, date), folder / f"{file_name(record_id)}-{by}", ("png",))
+            drawn += 1
+        return drawn
+
+    _draw_strips_of = draw
+
+
+def _draw_strips(record_id: str) -> int:
+    return _draw_strips_of(record_id)

@@ -1,0 +1,193 @@
+"""A record, and the JSON paths that point into one.
+
+Reading records from files is `embedex.sources.files`; turning one into text is `embedex.documents`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeAlias
+
+from embedex.errors import InputError
+
+JSON: TypeAlias = Any
+"""A JSON value: None, bool, int, float, str, a list of them, or a dict of them by str."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One object of a collection.
+
+    Attributes:
+        id: unique in the collection; integers become their decimal digits.
+        data: the JSON object as it came.
+    """
+
+    id: str
+    data: dict[str, JSON]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that was set aside while the rest went on.
+
+    Attributes:
+        where: file and line, or file alone: ``cards.jsonl:17``.
+        what: what was seen there, and why it was set aside.
+    """
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+class Strictness:
+    """Collects problems; in strict mode raises the first one.
+
+    One object is handed through everything that reads, so that `--strict` has one meaning.
+    """
+
+    def __init__(self, *, strict: bool = False) -> None:
+        self.strict = strict
+        self.problems: list[Problem] = []
+
+    def add(self, where: str, what: str) -> None:
+        """Note a problem, or raise it as `InputError` in strict mode."""
+        problem = Problem(where, what)
+        if self.strict:
+            raise InputError(str(problem), cure="Mend it, or leave out --strict to set such cases aside.")
+        self.problems.append(problem)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonPath:
+    """A path into a record: ``species.generation.name``, ``tags[0]``, ``$.name``.
+
+    Attributes:
+        text: the path as written.
+        steps: its keys and list positions.
+
+    Example:
+        >>> JsonPath.parse("types[0].name").find({"types": [{"name": "fire"}]})
+        'fire'
+    """
+
+    text: str
+    steps: tuple[str | int, ...]
+
+    _STEP = re.compile(r"(?:^|\.)([^.\[\]]+)|\[(\d+)\]")
+
+    @classmethod
+    def parse(cls, text: str) -> JsonPath:
+        """Read a path.
+
+        Raises:
+            InputError: the text is no path.
+        """
+        body = text.removeprefix("$").removeprefix(".")
+        steps: list[str | int] = []
+        end = 0
+        for match in cls._STEP.finditer(body):
+            if match.start() != end:
+                break
+            key, position = match.groups()
+            steps.append(key if key is not None else int(position))
+            end = match.end()
+        if not steps or end != len(body):
+            raise InputError(
+                f"{text!r} is not a path into a record.",
+                allowed="A path is keys joined by dots, with list positions in brackets: species.types[0].name",
+            )
+        return cls(text, tuple(steps))
+
+    def find(self, value: JSON) -> JSON:
+        """The value at this path, or None where the path leads nowhere."""
+        for step in self.steps:
+            if isinstance(step, str) and isinstance(value, Mapping):
+                value = value.get(step)
+            elif isinstance(step, int) and isinstance(value, list) and step < len(value):
+                value = value[step]
+            else:
+                return None
+        return value
+
+
+def id_text(value: JSON) -> str | None:
+    """A record's id as text: a non-empty string, or an integer's digits; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str) and value.strip():
+        return value
+    return None
+
+
+def label_text(value: JSON) -> str | None:
+    """A name or group as text: a scalar as people write it; None for null, lists and objects."""
+    if value is None or isinstance(value, (list, dict)):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def redundant_prefix(records: Iterable[Mapping[str, JSON]], *, sample: int = 100) -> str:
+    """The prefix that most keys repeat and that carries no information, or ``""``.
+
+    A prefix counts as redundant when it ends in ``_``, ``-``, ``.`` or ``:``, when at least four distinct keys and
+    at least half of all distinct keys begin with it, and when no object would get one key twice without it. Looks at
+    the first `sample` records.
+
+    Example:
+        >>> keys = ["v2_name", "v2_size", "v2_kind", "v2_tags", "id"]
+        >>> redundant_prefix([dict.fromkeys(keys, 1)])
+        'v2_'
+    """
+    objects: list[Mapping[str, JSON]] = []
+    for record in islice(records, sample):
+        objects += _objects(record)
+    keys = {key for each in objects for key in each}
+    candidates: dict[str, int] = {}
+    for key in keys:
+        for end in re.finditer(r"[_\-.:]", key):
+            if end.end() < len(key):
+                candidates[key[: end.end()]] = candidates.get(key[: end.end()], 0) + 1
+    redundant = [
+        prefix
+        for prefix, count in candidates.items()
+        if count >= 4
+        and 2 * count >= len(keys)
+        and not any(len({key.removeprefix(prefix) for key in each}) < len(each) for each in objects)
+    ]
+    return max(redundant, key=len, default="")
+
+
+def strip_prefix(value: JSON, prefix: str) -> JSON:
+    """The same value with `prefix` removed from every key, at any depth. An empty prefix changes nothing."""
+    if not prefix:
+        return value
+    if isinstance(value, dict):
+        return {key.removeprefix(prefix): strip_prefix(each, prefix) for key, each in value.items()}
+    if isinstance(value, list):
+        return [strip_prefix(each, prefix) for each in value]
+    return value
+
+
+def minify(value: JSON, *, ascii: bool = False) -> str:  # noqa: A002 - the word json itself uses
+    r"""JSON without a needless character; with `ascii`, other characters as ``\uXXXX``."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=ascii)
+
+
+def _objects(value: JSON) -> list[Mapping[str, JSON]]:
+    if isinstance(value, Mapping):
+        return [value, *(each for child in value.values() for each in _objects(child))]
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [each for child in value for each in _objects(child)]
+    return []

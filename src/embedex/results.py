@@ -1,0 +1,232 @@
+"""What a question to a collection gives back: small frozen objects that charts, tables and JSON are made of.
+
+No computing and no drawing here. A *score* is a cosine, higher is closer; a *distance* is Euclidean in a map, lower is
+closer; `Basis.measure` says which one a result holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+By = Literal["text", "image", "fused", "map"]
+"""What is compared: the text's embedding, the picture's, both side by side, or places in a map."""
+
+Measure = Literal["cosine", "centred cosine", "distance"]
+
+Against = Literal["pictures", "records", "passages"]
+"""What a question in words is held against."""
+
+
+def counted(records: int) -> str:
+    """A number of records in words: ``1 record``, ``1,302 records``."""
+    return f"{records:,} record{'' if records == 1 else 's'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A record as results name it.
+
+    Attributes:
+        id: its id in the collection.
+        name: what people call it; its id where it has no name.
+        group: its group, or None where the collection or the record has none.
+        picture: its picture's file, or None.
+    """
+
+    id: str
+    name: str
+    group: str | None = None
+    picture: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a result rests on; every table and chart states it.
+
+    Attributes:
+        collection: the collection's title.
+        by: what was compared.
+        encoder: the encoder's name, or both names joined by `` + ``.
+        measure: what the numbers are.
+        count: how many records were compared.
+        note: one more sentence when the reader needs it, such as what was left out.
+    """
+
+    collection: str
+    by: By
+    encoder: str
+    measure: Measure
+    count: int
+    note: str = ""
+
+    def caption(self) -> str:
+        """One line for below a table or chart."""
+        told = {
+            "text": "text",
+            "image": "pictures",
+            "fused": "text and pictures",
+            "map": "places in the map",
+        }
+        parts = [
+            self.collection,
+            f"{told[self.by]} by {self.encoder}",
+            counted(self.count),
+            self.measure,
+        ]
+        return " · ".join([*parts, self.note] if self.note else parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One record of an answer.
+
+    Attributes:
+        item: the record.
+        score: by the basis' measure.
+        rank: 1 for the best, counted within the group where the answer is by group.
+        passage: the passage that answered a question, or None.
+        passage_path: the passage's JSON path, or None.
+    """
+
+    item: Item
+    score: float
+    rank: int
+    passage: str | None = None
+    passage_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """The records most similar to one record: best first, or group by group in the groups' order."""
+
+    query: Item
+    hits: Sequence[Hit]
+    per_group: bool
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class Unusual:
+    """The records with the lowest median similarity to all others, lowest first, or group by group.
+
+    `hits[i].score` is that median.
+    """
+
+    hits: Sequence[Hit]
+    per_group: bool
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Records that answer a question in words, best first.
+
+    Attributes:
+        question: as it was asked.
+        hits: the answers.
+        against: what the question was held against.
+        basis: what the scores rest on.
+    """
+
+    question: str
+    hits: Sequence[Hit]
+    against: Against
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """All pairs of a collection as one square, ready to draw.
+
+    Attributes:
+        matrix: float32, shape (m, m). With at most `m` records, cell (i, j) is the score of records i and j; with
+            more, the mean over a tile of pairs. Rows run group by group, in the collection's order within each.
+        count: how many records the square stands for.
+        groups: each group's label and the row where it starts, in order; empty without groups. A record without a
+            group stands under ``""``, last.
+        basis: what the scores rest on.
+        group_means: float32, shape (len(groups), len(groups)): the mean score of two different records, one of each
+            group; NaN for a group of one with itself. Without groups the one mean over all pairs, shape (1, 1).
+    """
+
+    matrix: NDArray[np.float32]
+    count: int
+    groups: Sequence[tuple[str, int]]
+    basis: Basis
+    group_means: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """Places of records in 2D or 3D.
+
+    Attributes:
+        name: the map's name in the collection.
+        items: the records that have a place.
+        coordinates: float32, shape (len(items), 2 or 3).
+        parameters: how it was fitted: method, seed, neighbours and so on, as written in its file.
+        missing: how many records have no place, for want of an embedding.
+        basis: what it was fitted on; the measure is ``distance``.
+    """
+
+    name: str
+    items: Sequence[Item]
+    coordinates: NDArray[np.float32]
+    parameters: dict[str, str | int | float]
+    missing: int
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCounts:
+    """How many tokens each document has in one tokenizer.
+
+    Attributes:
+        tokenizer: its name, such as ``bert-base-uncased``.
+        kind: ``WordPiece`` or ``BPE``.
+        counts: int64, shape (n,), in the collection's order, with the tokens the tokenizer adds by itself, uncut.
+    """
+
+    tokenizer: str
+    kind: str
+    counts: NDArray[np.int64]
+
+    @property
+    def median(self) -> float:
+        """The median number of tokens; 0 for an empty collection."""
+        import numpy as np
+
+        return float(np.median(self.counts)) if len(self.counts) else 0.0
+
+    def share_over(self, limit: int) -> float:
+        """The share of documents, 0 to 1, that a context of `limit` tokens would cut."""
+        return float((self.counts > limit).mean()) if len(self.counts) else 0.0
+
+
+TOKEN_LIMITS = (512, 2048, 8192)
+"""The context lengths a token report tells about: BERT's, nomic's trained one, nomic's whole one."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenReport:
+    """The lengths of a collection's documents before anyone embeds them.
+
+    Attributes:
+        collection: the collection's title.
+        ids: the records' ids, in the order of every `counts`.
+        tokenizers: one entry each.
+        by_path: tokens by JSON path, most first, in the first tokenizer; they add up to all its tokens but the
+            ones it adds by itself.
+    """
+
+    collection: str
+    ids: Sequence[str]
+    tokenizers: Sequence[TokenCounts]
+    by_path: Sequence[tuple[str, int]] = field(default_factory=tuple)

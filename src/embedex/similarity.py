@@ -1,0 +1,182 @@
+"""Exact cosine similarity: the most similar, all pairs, medians. Memory grows with the records, never with their pairs.
+
+All functions take float32 unit vectors, one a row, and never change them. *Centred* cosines are cosines after the
+mean of the collection is subtracted: records in one JSON shape all point the same way, and the mean holds what they
+share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+BLOCK_BYTES = 64 * 2**20
+"""Size of a block of scores in memory."""
+
+
+def centre(vectors: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Subtract a mean and bring back to unit length.
+
+    A vector equal to the mean has no direction left: it becomes zeros, and its score with anything is 0.
+
+    Args:
+        vectors: shape (n, d).
+        mean: shape (d,).
+    """
+    import numpy as np
+
+    moved = vectors - mean
+    lengths = np.linalg.norm(moved, axis=1, keepdims=True)
+    # Below rounding noise a difference has no direction worth the name.
+    centred: NDArray[np.float32] = np.divide(moved, lengths, out=np.zeros_like(moved), where=lengths > 1e-6)
+    return centred
+
+
+def fuse(text: NDArray[np.float32], image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Text and picture side by side, both with the same weight, as one unit vector; shape (n, d_text + d_image)."""
+    import numpy as np
+
+    fused: NDArray[np.float32] = np.concatenate([text, image], axis=1) * np.float32(np.sqrt(0.5))
+    return fused
+
+
+def best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """Positions of the k highest scores, best first; of equal scores the first position comes first."""
+    import numpy as np
+
+    k = min(k, len(scores))
+    if k == 0:
+        return np.empty(0, np.int64)
+    threshold = np.partition(scores, len(scores) - k)[len(scores) - k]
+    candidates = np.flatnonzero(scores >= threshold)
+    order = np.argsort(-scores[candidates], kind="stable")
+    return candidates[order[:k]]
+
+
+def best_in_groups(
+    scores: NDArray[np.float32], groups: Sequence[str | None], k: int
+) -> list[tuple[str | None, NDArray[np.int64]]]:
+    """For each group, in the order in which groups appear, the positions of its k highest scores.
+
+    Args:
+        scores: shape (n,).
+        groups: n labels; None is a group of its own, and comes last.
+        k: how many of each.
+    """
+    import numpy as np
+
+    members: dict[str | None, list[int]] = {}
+    for position, group in enumerate(groups):
+        members.setdefault(group, []).append(position)
+    result: list[tuple[str | None, NDArray[np.int64]]] = []
+    for group, positions in sorted(members.items(), key=lambda each: each[0] is None):
+        place = np.asarray(positions, np.int64)
+        result.append((group, place[best(scores[place], k)]))
+    return result
+
+
+def blocks(vectors: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """All pairs' scores, a block of rows at a time: (first row, float32 of shape (rows, n))."""
+    step = max(1, BLOCK_BYTES // (4 * max(1, len(vectors))))
+    for start in range(0, len(vectors), step):
+        yield start, vectors[start : start + step] @ vectors.T
+
+
+def medians(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each record's median similarity to all others, itself left out; shape (n,). NaN for a record that is alone.
+
+    Time grows with the square of the records, memory with the records.
+    """
+    import numpy as np
+
+    count = len(vectors)
+    result = np.full(count, np.nan, np.float32)
+    if count < 2:
+        return result
+    lower, upper = 1 + (count - 2) // 2, 1 + (count - 1) // 2  # of n - 1 others, after oneself at the bottom
+    for start, scores in blocks(vectors):
+        rows = np.arange(len(scores))
+        scores[rows, start + rows] = -np.inf
+        scores.partition((lower, upper), axis=1)
+        result[start : start + len(scores)] = (scores[:, lower] + scores[:, upper]) / 2
+    return result
+
+
+def pair_square(vectors: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """All pairs as a square of at most `side` rows: each score, or with more records the mean over each tile of pairs.
+
+    Returns:
+        float32, shape (m, m) with m = min(n, side). Row i stands for the records from ``i * n // m`` to
+        ``(i + 1) * n // m``.
+    """
+    import numpy as np
+
+    count = len(vectors)
+    if count <= side:
+        return vectors @ vectors.T
+    # The mean over a tile of pairs is the product of its two means, by linearity: no pair is ever written down.
+    starts = np.arange(side) * count // side
+    sizes = np.diff(np.append(starts, count))
+    means = np.add.reduceat(vectors, starts, axis=0, dtype=np.float64) / sizes[:, None]
+    return (means @ means.T).astype(np.float32)
+
+
+def group_means(vectors: NDArray[np.float32], starts: Sequence[int]) -> NDArray[np.float32]:
+    """The mean score of two different records, for each pair of groups.
+
+    Args:
+        vectors: shape (n, d), group after group.
+        starts: where each of the g groups starts, ascending from 0.
+
+    Returns:
+        float32, shape (g, g); NaN on the diagonal for a group of one.
+    """
+    import numpy as np
+
+    sums = np.add.reduceat(vectors, starts, axis=0, dtype=np.float64)
+    sizes = np.diff([*starts, len(vectors)]).astype(np.float64)
+    totals = sums @ sums.T
+    pairs = np.outer(sizes, sizes)
+    with_itself = np.add.reduceat(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64), starts)
+    totals[np.diag_indices_from(totals)] -= with_itself
+    pairs[np.diag_indices_from(pairs)] -= sizes
+    means = np.divide(totals, pairs, out=np.full_like(totals, np.nan), where=pairs > 0)
+    return np.asarray(means, np.float32)
+
+
+def passage_scores(
+    vectors: NDArray[np.float32],
+    question: NDArray[np.float32],
+    owner: NDArray[np.int64],
+    passage: NDArray[np.int64],
+    count: int,
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """How well records answer a question by their passages: the mean of two cosines.
+
+    One is the best passage's, the other that of the middle of all the record's passages; together they rank answers
+    better than either (docs/choices.md).
+
+    Args:
+        vectors: the passages', shape (p, d).
+        question: shape (d,).
+        owner, passage: shape (h,): passage ``passage[i]`` belongs to record ``owner[i]``.
+        count: how many records there are; each owns at least one passage.
+
+    Returns:
+        Scores, shape (count,), and the best passage of each record, shape (count,).
+    """
+    import numpy as np
+
+    scores = (vectors @ question)[passage]
+    # Sorted by owner, then by score from the top, then by place: the first of each owner is its best.
+    order = np.lexsort((passage, -scores, owner))
+    first = np.searchsorted(owner[order], np.arange(count))
+    sums = np.zeros((count, vectors.shape[1]), np.float32)
+    np.add.at(sums, owner, vectors[passage])
+    lengths = np.linalg.norm(sums, axis=1)
+    middle = np.divide(sums @ question, lengths, out=np.zeros(count, np.float32), where=lengths > 1e-6)
+    return (scores[order][first] + middle) / 2, passage[order][first]

@@ -1,0 +1,552 @@
+"""A collection's files: the manifest, the records, and all of its Parquet. Nothing else reads or writes them.
+
+    collection.json             schema version, title, origin, paths, how records become text
+    records.jsonl               the raw records, one a line
+    index.parquet               one row a record: id, name, group, picture, where its line stands
+    images/                     the pictures, as they came
+    embeddings/text.parquet     id, content_hash, embedding: fixed_size_list<float>[d]; null without a document
+    embeddings/image.parquet
+    embeddings/passages.parquet one row a distinct passage: content_hash, ids, path, text, embedding
+    embeddings/.partial/        finished shards of a run that has not ended
+    maps/umap.parquet           id, x, y and perhaps z, with the fit's parameters in the file's metadata
+
+Every file is written beside its place and renamed, so a reader sees it whole or not at all. What describes a Parquet
+file (the encoder, the fit, the records it was made from) is in that file's own metadata, where no crash can part the
+two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from embedex.documents import TextSettings
+from embedex.encoders.base import EncoderDescription
+from embedex.errors import CollectionError
+from embedex.files import atomic_bytes, atomic_write
+from embedex.records import JSON, Record, minify
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from numpy.typing import NDArray
+
+SCHEMA = 1
+"""Version of the layout above."""
+
+MANIFEST = "collection.json"
+RECORDS = "records.jsonl"
+INDEX = "index.parquet"
+IMAGES = "images"
+EMBEDDINGS = "embeddings"
+MAPS = "maps"
+
+_METADATA = b"embedex"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a collection is, fixed when it is made.
+
+    Attributes:
+        title: what charts call it.
+        origin: where its records came from, in a sentence.
+        id, name, group: JSON paths into a record; `name` and `group` may be ``""``.
+        default_where: a SQL condition for the records that comparisons are about; the others are left out unless asked
+            for. ``""`` for all of them.
+        featured_where: a SQL condition for the records that `embedex charts --all` draws; ``""`` for all of them.
+        text: how records become text.
+        schema: version of the layout.
+    """
+
+    title: str
+    origin: str
+    id: str
+    name: str = ""
+    group: str = ""
+    default_where: str = ""
+    featured_where: str = ""
+    text: TextSettings = field(default_factory=TextSettings)
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One entry a record, in the order of ``records.jsonl``; all lists have the same length.
+
+    Attributes:
+        ids, names: every record has both.
+        groups: None where a record has none.
+        main: bool, shape (n,): whether comparisons are about it unless asked otherwise.
+        pictures: file names in ``images/``, or None.
+        offsets: int64, shape (n + 1,): byte positions of the lines of ``records.jsonl``.
+        records_sha256: of ``records.jsonl``; ties embeddings to the records they were made from.
+    """
+
+    ids: list[str]
+    names: list[str]
+    groups: list[str | None]
+    main: NDArray[np.bool_]
+    pictures: list[str | None]
+    offsets: NDArray[np.int64]
+    records_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """What an embedding file holds, in the order of its rows.
+
+    Attributes:
+        ids: one a row.
+        hashes: the documents' content hashes; None for a record without a document.
+        rows: int64, shape (m,): the rows that have a vector, ascending.
+        vectors: float32, shape (m, d), unit length; vector i belongs to row ``rows[i]``.
+        description: of the encoder that made them.
+        made_from: what the documents were made from: see `Index.records_sha256`; pictures' hashes stand for themselves.
+    """
+
+    ids: list[str]
+    hashes: list[str | None]
+    rows: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+    description: EncoderDescription
+    made_from: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passages:
+    """Each distinct passage of a collection once.
+
+    Attributes:
+        ids: for each passage the records that hold it.
+        paths: the JSON path where it was first met.
+        texts: as shown to people.
+        vectors: float32, shape (p, d), unit length.
+        description: of the encoder that made them.
+        made_from: see `Embeddings.made_from`.
+    """
+
+    ids: list[list[str]]
+    paths: list[str]
+    texts: list[str]
+    vectors: NDArray[np.float32]
+    description: EncoderDescription
+    made_from: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMap:
+    """What a map file holds.
+
+    Attributes:
+        ids: the records that have a place.
+        coordinates: float32, shape (n, 2 or 3).
+        parameters: how it was fitted.
+    """
+
+    ids: list[str]
+    coordinates: NDArray[np.float32]
+    parameters: dict[str, str | int | float]
+
+
+class Store:
+    """The files of one collection folder.
+
+    Args:
+        folder: the collection's folder; it need not exist before `write_records`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def images(self) -> Path:
+        """Where the pictures are."""
+        return self.folder / IMAGES
+
+    # --- the manifest -----------------------------------------------------------------------------------------
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Write ``collection.json``; last of all files, since it is what makes a folder a collection."""
+        text = json.dumps(asdict(manifest), indent=2, ensure_ascii=False)
+        atomic_bytes(self.folder / MANIFEST, f"{text}\n".encode())
+
+    def read_manifest(self) -> Manifest:
+        """Read ``collection.json``.
+
+        Raises:
+            CollectionError: there is none, it is damaged, or a newer embedex wrote it.
+        """
+        path = self.folder / MANIFEST
+        try:
+            values: dict[str, Any] = json.loads(path.read_bytes())
+            if not isinstance(values, dict):
+                raise TypeError("not an object")
+            schema = values.get("schema")
+            if isinstance(schema, int) and schema > SCHEMA:
+                raise CollectionError(
+                    f"{path} has schema version {schema}.",
+                    allowed=f"This embedex reads up to {SCHEMA}.",
+                    cure="pip install -U embedex",
+                )
+            known = {field.name for field in fields(Manifest)}
+            values = {key: value for key, value in values.items() if key in known}
+            return Manifest(**{**values, "text": TextSettings(**values.get("text", {}))})
+        except (FileNotFoundError, NotADirectoryError):
+            unfinished = (self.folder / RECORDS).exists() or self.images.exists()
+            raise CollectionError(
+                f"{self.folder} is {'an unfinished' if unfinished else 'not a'} collection: it has no {MANIFEST}.",
+                cure="Run the command that makes it again; it goes on where it ended."
+                if unfinished
+                else "Make one with: embedex pull pokemon --to DIR, embedex new DIR RECORDS, or embedex sample DIR",
+            ) from None
+        except (ValueError, TypeError) as error:
+            raise CollectionError(
+                f"{path} is damaged: {error}.", cure="Make the collection again; its embeddings are kept."
+            ) from error
+
+    # --- records ----------------------------------------------------------------------------------------------
+
+    def write_records(self, records: Iterable[Record], *, ascii: bool) -> tuple[NDArray[np.int64], str]:  # noqa: A002
+        """Write ``records.jsonl``, streaming.
+
+        Returns:
+            The lines' byte positions, shape (n + 1,), and the file's sha256.
+        """
+        import numpy as np
+
+        offsets = [0]
+        digest = hashlib.sha256()
+
+        def write(file: Any) -> None:
+            for record in records:
+                line = minify(record.data, ascii=ascii).encode() + b"\n"
+                file.write(line)
+                digest.update(line)
+                offsets.append(offsets[-1] + len(line))
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        atomic_write(self.folder / RECORDS, write)
+        return np.asarray(offsets, dtype=np.int64), digest.hexdigest()
+
+    def read_records(self, index: Index, rows: Sequence[int] | None = None) -> Iterator[Record]:
+        """The records, streaming; all of them, or those of `rows` in that order.
+
+        Raises:
+            CollectionError: the file and the index do not belong together.
+        """
+        path = self.folder / RECORDS
+        try:
+            with path.open("rb") as file:
+                size = file.seek(0, 2)
+                if size != index.offsets[-1]:
+                    raise ValueError(f"it has {size:,} bytes where {int(index.offsets[-1]):,} are expected")
+                for row in range(len(index.ids)) if rows is None else rows:
+                    file.seek(int(index.offsets[row]))
+                    line = file.read(int(index.offsets[row + 1] - index.offsets[row]))
+                    yield Record(index.ids[row], json.loads(line))
+        except (OSError, ValueError) as error:
+            raise CollectionError(
+                f"{path} does not belong to {INDEX}: {error}.",
+                cure="Run the command that made the collection again; its embeddings are kept.",
+            ) from error
+
+    def write_index(self, index: Index) -> None:
+        """Write ``index.parquet``."""
+        import pyarrow as pa
+
+        table = pa.table(
+            {
+                "id": pa.array(index.ids, pa.string()),
+                "name": pa.array(index.names, pa.string()),
+                "group": pa.array(index.groups, pa.string()),
+                "main": pa.array(index.main, pa.bool_()),
+                "picture": pa.array(index.pictures, pa.string()),
+                "offset": pa.array(index.offsets[:-1], pa.int64()),
+            }
+        )
+        size = int(index.offsets[-1])
+        self._write(self.folder / INDEX, table, {"records_sha256": index.records_sha256, "records_size": size})
+
+    def read_index(self) -> Index:
+        """Read ``index.parquet``.
+
+        Raises:
+            CollectionError: it is missing or damaged.
+        """
+        import numpy as np
+
+        columns = ("id", "name", "group", "main", "picture", "offset")
+        table, metadata = self._read(self.folder / INDEX, columns, ("records_sha256", "records_size"))
+        offsets = np.append(_numbers(table["offset"], np.int64), metadata["records_size"])
+        return Index(
+            table["id"].to_pylist(),
+            table["name"].to_pylist(),
+            table["group"].to_pylist(),
+            np.asarray(table["main"].to_pylist(), bool),
+            table["picture"].to_pylist(),
+            offsets,
+            metadata["records_sha256"],
+        )
+
+    # --- embeddings -------------------------------------------------------------------------------------------
+
+    def embedding_names(self) -> list[str]:
+        """Names of the embedding files that are there: ``image``, ``passages``, ``text``."""
+        return sorted(path.stem for path in (self.folder / EMBEDDINGS).glob("*.parquet"))
+
+    def read_description(self, name: str) -> EncoderDescription | None:
+        """The encoder of ``embeddings/{name}.parquet``, without reading its vectors; None where there is no such file.
+
+        Raises:
+            CollectionError: it is damaged.
+        """
+        path = self._embedding_path(name)
+        return _description(path, self._read_metadata(path, ("encoder",))) if path.exists() else None
+
+    def write_embeddings(self, name: str, embeddings: Embeddings) -> None:
+        """Write ``embeddings/{name}.parquet``: id, content_hash, embedding."""
+        import pyarrow as pa
+
+        table = pa.table(
+            {
+                "id": pa.array(embeddings.ids, pa.string()),
+                "content_hash": pa.array(embeddings.hashes, pa.string()),
+                "embedding": _vectors_with_nulls(embeddings.vectors, embeddings.rows, len(embeddings.ids)),
+            }
+        )
+        metadata = {"encoder": embeddings.description.to_json(), "made_from": embeddings.made_from}
+        self._write(self._embedding_path(name), table, metadata)
+
+    def read_embeddings(self, name: str) -> Embeddings | None:
+        """Read ``embeddings/{name}.parquet``; None where there is none.
+
+        Raises:
+            CollectionError: it is damaged.
+        """
+        path = self._embedding_path(name)
+        if not path.exists():
+            return None
+        table, metadata = self._read(path, ("id", "content_hash", "embedding"), ("encoder", "made_from"))
+        rows, vectors = _vectors(table["embedding"])
+        description = _description(path, metadata)
+        ids, hashes = table["id"].to_pylist(), table["content_hash"].to_pylist()
+        return Embeddings(ids, hashes, rows, vectors, description, metadata["made_from"])
+
+    def write_passages(self, passages: Passages) -> None:
+        """Write ``embeddings/passages.parquet``."""
+        import numpy as np
+        import pyarrow as pa
+
+        table = pa.table(
+            {
+                "ids": pa.array(passages.ids, pa.list_(pa.string())),
+                "path": pa.array(passages.paths, pa.string()),
+                "text": pa.array(passages.texts, pa.string()),
+                "embedding": _vectors_with_nulls(passages.vectors, np.arange(len(passages.texts)), len(passages.texts)),
+            }
+        )
+        metadata = {"encoder": passages.description.to_json(), "made_from": passages.made_from}
+        self._write(self._embedding_path("passages"), table, metadata)
+
+    def read_passages(self) -> Passages | None:
+        """Read ``embeddings/passages.parquet``; None where there is none.
+
+        Raises:
+            CollectionError: it is damaged.
+        """
+        path = self._embedding_path("passages")
+        if not path.exists():
+            return None
+        table, metadata = self._read(path, ("ids", "path", "text", "embedding"), ("encoder", "made_from"))
+        return Passages(
+            table["ids"].to_pylist(),
+            table["path"].to_pylist(),
+            table["text"].to_pylist(),
+            _vectors(table["embedding"])[1],
+            _description(path, metadata),
+            metadata["made_from"],
+        )
+
+    def write_shard(self, run: str, number: int, hashes: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        """Keep a finished part of an embedding run; `run` names the run by its settings."""
+        import numpy as np
+        import pyarrow as pa
+
+        table = pa.table(
+            {
+                "content_hash": pa.array(hashes, pa.string()),
+                "embedding": _vectors_with_nulls(vectors, np.arange(len(hashes)), len(hashes)),
+            }
+        )
+        self._write(self._shards(run) / f"{number:06}.parquet", table, {})
+
+    def read_shards(self, run: str) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+        """The finished parts of a run, in the order in which they were written."""
+        for path in sorted(self._shards(run).glob("*.parquet")):
+            table, _ = self._read(path, ("content_hash", "embedding"))
+            yield table["content_hash"].to_pylist(), _vectors(table["embedding"])[1]
+
+    def next_shard(self, run: str) -> int:
+        """The number that follows the highest of a run's shards; one that is lost leaves a gap."""
+        return max((int(path.stem) for path in self._shards(run).glob("*.parquet")), default=-1) + 1
+
+    def drop_shards(self, run: str) -> None:
+        """Forget the parts of a run that has ended."""
+        import shutil
+
+        shutil.rmtree(self._shards(run), ignore_errors=True)
+        partial = self._shards(run).parent
+        if partial.is_dir() and not any(partial.iterdir()):
+            partial.rmdir()
+
+    # --- maps -------------------------------------------------------------------------------------------------
+
+    def map_names(self) -> list[str]:
+        """Names of the maps that are there."""
+        return sorted(path.stem for path in (self.folder / MAPS).glob("*.parquet"))
+
+    def write_map(self, name: str, stored: StoredMap) -> None:
+        """Write ``maps/{name}.parquet``: id, x, y and perhaps z."""
+        import pyarrow as pa
+
+        columns = {"id": pa.array(stored.ids, pa.string())}
+        for axis, values in zip("xyz", stored.coordinates.T, strict=False):
+            columns[axis] = pa.array(values, pa.float32())
+        self._write(self.folder / MAPS / f"{name}.parquet", pa.table(columns), dict(stored.parameters))
+
+    def read_map(self, name: str) -> StoredMap | None:
+        """Read ``maps/{name}.parquet``; None where there is none.
+
+        Raises:
+            CollectionError: it is damaged.
+        """
+        import numpy as np
+
+        path = self.folder / MAPS / f"{name}.parquet"
+        if not path.exists():
+            return None
+        table, parameters = self._read(path, ("id", "x", "y"))
+        axes = [axis for axis in "xyz" if axis in table.column_names]
+        return StoredMap(
+            table["id"].to_pylist(),
+            np.column_stack([_numbers(table[axis], np.float32) for axis in axes]),
+            parameters,
+        )
+
+    # --- Parquet ----------------------------------------------------------------------------------------------
+
+    def _embedding_path(self, name: str) -> Path:
+        return self.folder / EMBEDDINGS / f"{name}.parquet"
+
+    def _shards(self, run: str) -> Path:
+        return self.folder / EMBEDDINGS / ".partial" / run
+
+    def _write(self, path: Path, table: pa.Table, metadata: Mapping[str, JSON]) -> None:
+        """Write a table atomically. zstd over split byte streams: measured smallest and fastest for vectors."""
+        import pyarrow.parquet as pq
+
+        table = table.replace_schema_metadata({_METADATA: json.dumps(metadata, sort_keys=True)})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        vectors = "embedding.list.element" if "embedding" in table.column_names else None
+        atomic_write(
+            path,
+            lambda file: pq.write_table(
+                table,
+                file,
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=[name for name in ("group", "path") if name in table.column_names],
+                column_encoding={vectors: "BYTE_STREAM_SPLIT"} if vectors else None,
+            ),
+        )
+
+    def _read(self, path: Path, columns: Sequence[str], keys: Sequence[str] = ()) -> tuple[pa.Table, dict[str, Any]]:
+        with self._opened(path) as file:
+            return file.read(), _metadata(file, columns, keys)
+
+    def _read_metadata(self, path: Path, keys: Sequence[str]) -> dict[str, Any]:
+        with self._opened(path) as file:
+            return _metadata(file, (), keys)
+
+    @contextmanager
+    def _opened(self, path: Path) -> Iterator[pq.ParquetFile]:
+        """A Parquet file of this collection; what is wrong with it becomes a `CollectionError`."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            with pq.ParquetFile(path) as file:  # read_table would import pandas
+                yield file
+        except FileNotFoundError:
+            raise CollectionError(
+                f"{path} is missing.",
+                cure="Run the command that made the collection again; its embeddings are kept.",
+            ) from None
+        except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+            raise CollectionError(
+                f"{path} is damaged or not embedex's: {error}.",
+                cure="Delete that file and run the command that wrote it again.",
+            ) from error
+
+
+def _metadata(file: pq.ParquetFile, columns: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
+    """What describes a file, once it is seen to be the kind of file that is meant."""
+    metadata: dict[str, Any] = json.loads(file.schema_arrow.metadata[_METADATA])
+    if lacking := [*({*columns} - {*file.schema_arrow.names}), *({*keys} - {*metadata})]:
+        raise ValueError(f"it lacks {', '.join(sorted(lacking))}")
+    return metadata
+
+
+def _description(path: Path, metadata: Mapping[str, Any]) -> EncoderDescription:
+    try:
+        return EncoderDescription.from_json(metadata["encoder"])
+    except CollectionError as error:
+        cure = error.cure or "Delete that file and run the command that wrote it again."
+        raise CollectionError(f"{path}: {error.seen}", cure=cure) from error
+
+
+def _vectors_with_nulls(vectors: NDArray[np.float32], rows: NDArray[np.int64], count: int) -> pa.Array:
+    """A fixed-size list column of `count` rows; rows that have no vector are null."""
+    import numpy as np
+    import pyarrow as pa
+
+    dimension = vectors.shape[1]
+    if len(rows) == count:
+        return pa.FixedSizeListArray.from_arrays(
+            pa.array(np.ascontiguousarray(vectors).reshape(-1), pa.float32()), dimension
+        )
+    spread = np.zeros((count, dimension), np.float32)  # Arrow wants values under its nulls; Parquet drops them
+    spread[rows] = vectors
+    absent = np.ones(count, bool)
+    absent[rows] = False
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(spread.reshape(-1), pa.float32()), dimension, mask=pa.array(absent)
+    )
+
+
+def _vectors(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The rows that have a vector, and their vectors, of a fixed-size list column."""
+    import numpy as np
+
+    rows = np.flatnonzero(column.is_valid().to_pylist()) if column.null_count else np.arange(len(column))
+    flat = _joined([chunk.flatten() for chunk in column.chunks], np.float32)  # leaves out nulls
+    return rows, flat.reshape(-1, column.type.list_size)
+
+
+def _numbers(column: pa.ChunkedArray, dtype: type) -> NDArray[Any]:
+    return _joined(column.chunks, dtype)
+
+
+def _joined(arrays: Sequence[pa.Array], dtype: type) -> NDArray[Any]:
+    """Arrow numbers without nulls as one numpy array; by DLPack, since Arrow's own way imports pandas (0.3 s)."""
+    import numpy as np
+
+    parts = [np.from_dlpack(array) for array in arrays]
+    return parts[0] if len(parts) == 1 else np.concatenate([*parts, np.empty(0, dtype)])

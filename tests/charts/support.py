@@ -1,0 +1,149 @@
+"""Small results of every kind, with pictures painted on the spot."""
+
+from __future__ import annotations
+
+import datetime
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.text import Text
+from PIL import Image, ImageDraw
+
+from embedex.results import (
+    Answers,
+    Basis,
+    By,
+    Hit,
+    Item,
+    Map,
+    Measure,
+    Pairs,
+    Similar,
+    TokenCounts,
+    TokenReport,
+    Unusual,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
+
+DATE = datetime.date(2024, 2, 29)
+
+NAMES = ("crabominable", "roaring-moon", "pikachu", "mr-mime", "fletchinder", "type-null", "iron-treads")
+
+AWKWARD = (
+    "$x_1^2$", "a $ alone", "line\nbreak\ttab\ffeed", "日本語", "🙂👩‍👩‍👧 family", "", "  ", "W" * 80,
+    "<b>&amp;</b>", r"\frac{1}", "مرحبا", "naïve ﬁ ① Ａ", "bad \ud800 half", "-- comment -->", "́",
+)  # fmt: skip
+
+
+def basis(by: By = "text", measure: Measure = "cosine", *, count: int = 1025, note: str = "") -> Basis:
+    return Basis("Pokédex", by, "tiny-encoder", measure, count, note)
+
+
+def paint(folder: Path, number: int) -> Path:
+    """A disc in a wide transparent margin."""
+    path = folder / f"{number}.png"
+    if not path.exists():
+        picture = Image.new("RGBA", (60, 60))
+        colour = (40 * number % 256, 90, 200 - 30 * number % 200, 255)
+        ImageDraw.Draw(picture).ellipse((20, 10, 40, 50), fill=colour)
+        picture.save(path)
+    return path
+
+
+def items(count: int, *, groups: int = 3, pictures: Path | None = None, names: Sequence[str] = NAMES) -> list[Item]:
+    return [
+        Item(
+            id=str(number),
+            name=names[number % len(names)],
+            group=f"generation-{number * groups // count + 1}" if groups else None,
+            picture=paint(pictures, number % 5) if pictures else None,
+        )
+        for number in range(count)
+    ]
+
+
+def hits(records: Sequence[Item], scores: Sequence[float], *, passage: str | None = None) -> list[Hit]:
+    return [
+        Hit(record, score, rank, passage, "texts[0]" if passage else None)
+        for rank, (record, score) in enumerate(zip(records, scores, strict=True), 1)
+    ]
+
+
+def similar(records: Sequence[Item], *, per_group: bool = True, by: By = "text") -> Similar:
+    scores = [0.9 - 0.6 * number / max(len(records), 1) for number in range(len(records))]
+    return Similar(Item("q", "eevee", "generation-1"), hits(records, scores), per_group, basis(by))
+
+
+def unusual(records: Sequence[Item]) -> Unusual:
+    return Unusual(hits(records, [0.61 + 0.003 * n for n in range(len(records))]), True, basis())
+
+
+def answers(records: Sequence[Item]) -> Answers:
+    scores = [0.08 - 0.001 * n for n in range(len(records))]
+    passage = "When several of these gather,\ntheir electricity could build\fand cause lightning storms. " * 3
+    return Answers("Which $one$ is it?", hits(records, scores, passage=passage), "passages", basis("image"))
+
+
+def pairs(count: int, *, groups: Sequence[tuple[str, int]] = (), by: By = "text") -> Pairs:
+    vectors = np.random.default_rng(5).normal(size=(count, 8))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    means = np.zeros((len(groups), len(groups)), dtype=np.float32)
+    return Pairs((vectors @ vectors.T).astype(np.float32), count, groups, basis(by, count=count), means)
+
+
+def a_map(records: Sequence[Item], *, dimensions: int = 2, missing: int = 0) -> Map:
+    places = np.random.default_rng(6).normal(size=(len(records), dimensions)).astype(np.float32)
+    return Map("umap-text", records, places, {"method": "umap", "seed": 7}, missing, basis("map", "distance"))
+
+
+def tokens(count: int = 200) -> TokenReport:
+    random = np.random.default_rng(7)
+    long = random.normal(3781, 900, count).clip(2).astype(np.int64)
+    paths = [(f"moves[{n}].name", 10 * (20 - n)) for n in range(14)]
+    return TokenReport(
+        "Pokédex",
+        [str(n) for n in range(count)],
+        [TokenCounts("bert-base-uncased", "WordPiece", long), TokenCounts("o200k_base", "BPE", long // 2)],
+        paths if count else [],
+    )
+
+
+def texts(figure: Figure) -> Iterator[Text]:
+    """Every text of a figure that shows something."""
+    for artist in figure.findobj(Text):
+        if isinstance(artist, Text) and artist.get_visible() and artist.get_text().strip():
+            yield artist
+
+
+def boxes(figure: Figure) -> list[tuple[Text, Bbox]]:
+    """Every text and the pixels it takes. Drawn once before: only then do labels of axes have their places."""
+    figure.draw_without_rendering()
+    return [(text, text.get_window_extent()) for text in texts(figure)]
+
+
+def collisions(figure: Figure) -> list[tuple[str, str]]:
+    """Pairs of upright texts that touch."""
+    upright = [(text.get_text(), box) for text, box in boxes(figure) if text.get_rotation() != 45]
+    return [(one, other) for (one, box), (other, second) in combinations(upright, 2) if box.overlaps(second)]
+
+
+def outside(figure: Figure) -> list[str]:
+    """Texts that leave the figure."""
+    right, top = figure.bbox.max
+    return [
+        text.get_text()
+        for text, box in boxes(figure)
+        if box.x0 < -1 or box.y0 < -1 or box.x1 > right + 1 or box.y1 > top + 1
+    ]
+
+
+def words(figure: Figure) -> str:
+    """All that a figure says, its lines joined."""
+    return " ".join(text.get_text().replace("\n", " ") for text in texts(figure))

@@ -1,0 +1,1004 @@
+"""A collection's answers, held against brute force over what a small content-dependent encoder says."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from embedex.cli import tables
+from embedex.collection import Collection, EmbedReport
+from embedex.documents import passages, read_picture
+from embedex.encoders import registry
+from embedex.encoders.base import EncoderDescription
+from embedex.encoders.registry import Entry
+from embedex.errors import CollectionError, EmbedexError, InputError, UnknownRecordError
+from embedex.records import Record, Strictness, minify
+from embedex.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from conftest import Museum
+    from numpy.typing import NDArray
+
+    from embedex.encoders.base import Modality
+    from embedex.results import By, Hit
+
+    Vectors = NDArray[np.float32]
+
+ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def described(name: str, modality: Modality, space: str, dimension: int) -> EncoderDescription:
+    return EncoderDescription(name, modality, space, dimension, "1", "", "none", "counts")
+
+
+def unit(rows: Sequence[Sequence[float]], dimension: int) -> Vectors:
+    vectors = np.asarray(rows, np.float32).reshape(-1, dimension)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+class Letters:
+    """A text's letters and digits, counted; remembers what it was given."""
+
+    description = described("letters", "text", "letters", len(ALPHABET) + 1)
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def encode_documents(self, documents: Sequence[str]) -> Vectors:
+        self.read += documents
+        rows = [[1, *map(text.lower().count, ALPHABET)] for text in documents]
+        return unit(rows, len(ALPHABET) + 1)
+
+    def encode_queries(self, questions: Sequence[str]) -> Vectors:
+        return self.encode_documents(questions)
+
+
+class Colours:
+    """A picture's mean colour; remembers how many it was given."""
+
+    description = described("colours", "image", "colours", 3)
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    def encode_documents(self, documents: Sequence[NDArray[np.uint8]]) -> Vectors:
+        self.read += len(documents)
+        return unit([list(picture.mean(axis=(0, 1)) + 1) for picture in documents], 3)
+
+
+class ColourWords(Letters):
+    """A text's words for colours; in one space with `SharedColours`."""
+
+    description = described("colour-words", "text", "shared", 3)
+
+    def encode_documents(self, documents: Sequence[str]) -> Vectors:
+        rows = [[0.1 + text.count(word) for word in ("red", "green", "blue")] for text in documents]
+        return unit(rows, 3)
+
+
+class SharedColours(Colours):
+    description = described("shared-colours", "image", "shared", 3)
+
+
+class FewLetters(Letters):
+    """Another encoder, with vectors of another length."""
+
+    description = described("few-letters", "text", "few", 4)
+
+    def encode_documents(self, documents: Sequence[str]) -> Vectors:
+        self.read += documents
+        return unit([[1, *map(text.lower().count, "aei")] for text in documents], 4)
+
+
+@pytest.fixture(autouse=True)
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Questions look their encoder up by name."""
+    stubs = [
+        Entry(each.description.name, "text", 0, "", "", f"{__name__}:{each.__name__}", lambda: "")
+        for each in (Letters, ColourWords, FewLetters)
+    ]
+    monkeypatch.setattr(registry, "ENTRIES", (*registry.ENTRIES, *stubs))
+
+
+WORDS = "quilt amber fjord vex jumpy lynx sphinx black quartz judge vow zebra hymn glib kelp drowsy mica".split()
+GROUPS: tuple[str | None, ...] = ("hats", "shoes", None, "hats", "gloves")
+PICTURELESS = ("4", "9")
+
+
+def thing(number: int) -> Record:
+    chance = random.Random(number)
+    data: dict[str, Any] = {"name": f"Thing {number}", "kind": {"name": GROUPS[number % 5]}, "size": number}
+    if number % 6:
+        data["notes"] = [" ".join(chance.sample(WORDS, 6)) for _ in range(1 + number % 3)]
+    return Record(str(number), data)
+
+
+THINGS = [thing(number) for number in range(1, 24)]
+"""Twenty-three records: three groups and none, some without a passage, two without a picture."""
+
+
+def create(folder: Path, records: Sequence[Record], drawn: dict[str, Path], **changed: Any) -> Collection:
+    settings: dict[str, Any] = {
+        "title": "Things",
+        "origin": "a test",
+        "id_path": "id",
+        "name_path": "name",
+        "group_path": "kind.name",
+        "pictures": {record.id: drawn[record.id] for record in records if record.id in drawn},
+    }
+    return Collection.create(folder, records, **{**settings, **changed})
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn pictures, and the embedded collection; tests work on copies of both."""
+    folder = tmp_path_factory.mktemp("things")
+    (folder / "drawn").mkdir()
+    found = {}
+    for record in THINGS:
+        if record.id not in PICTURELESS:
+            chance = random.Random(record.id)
+            found[record.id] = folder / "drawn" / f"{record.id}.png"
+            colour = (chance.randrange(256), chance.randrange(256), chance.randrange(256))
+            Image.new("RGB", (8, 8), colour).save(found[record.id])
+    create(folder / "dex", THINGS, found).embed(text=Letters(), image=Colours())
+    return folder
+
+
+@pytest.fixture
+def pictures(finished: Path, tmp_path: Path) -> dict[str, Path]:
+    shutil.copytree(finished / "drawn", tmp_path / "drawn")
+    found = {record.id: tmp_path / "drawn" / f"{record.id}.png" for record in THINGS}
+    return {id_: path for id_, path in found.items() if id_ not in PICTURELESS}
+
+
+@pytest.fixture
+def make(tmp_path: Path, pictures: dict[str, Path]) -> Callable[..., Collection]:
+    """Makes the collection of things, or makes it anew with other records."""
+
+    def made(records: Sequence[Record] = THINGS, **changed: Any) -> Collection:
+        return create(tmp_path / "dex", records, pictures, **changed)
+
+    return made
+
+
+@pytest.fixture
+def things(finished: Path, tmp_path: Path) -> Collection:
+    """The collection of things, embedded."""
+    shutil.copytree(finished / "dex", tmp_path / "dex")
+    return Collection.open(tmp_path / "dex")
+
+
+# ── brute force, by the definitions ─────────────────────────────────────────────────────────────────
+
+
+def text_vectors(records: Sequence[Record] = THINGS) -> dict[str, Vectors]:
+    encoder = Letters()
+    return {record.id: encoder.encode_documents([minify(record.data)])[0] for record in records}
+
+
+def image_vectors(pictures: dict[str, Path]) -> dict[str, Vectors]:
+    return {
+        id_: Colours().encode_documents([read_picture(path)])[0].astype(np.float32) for id_, path in pictures.items()
+    }
+
+
+def centred(vectors: dict[str, Vectors], main: Callable[[str], bool] = lambda _: True) -> dict[str, Vectors]:
+    mean = np.mean([vector for id_, vector in vectors.items() if main(id_)], axis=0, dtype=np.float64)
+    moved = {id_: vector - mean for id_, vector in vectors.items()}
+    return {id_: (each / np.linalg.norm(each)).astype(np.float32) for id_, each in moved.items()}
+
+
+def fused(text: dict[str, Vectors], image: dict[str, Vectors]) -> dict[str, Vectors]:
+    return {id_: np.concatenate([text[id_], image[id_]]) / np.float32(2**0.5) for id_ in text if id_ in image}
+
+
+def ranked(scores: dict[str, float], k: int) -> list[tuple[str, float]]:
+    return sorted(scores.items(), key=lambda each: -each[1])[:k]
+
+
+def agree(hits: Sequence[Hit], expected: Sequence[tuple[str, float]]) -> None:
+    """The same records in the same order with the same scores."""
+    assert expected
+    assert [hit.item.id for hit in hits] == [id_ for id_, _ in expected]
+    assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected], abs=1e-5)
+
+
+def sides(by: By, pictures: dict[str, Path], *, centre: bool) -> dict[str, Vectors]:
+    """The vectors of each record that has some."""
+    prepare = centred if centre else dict
+    text, image = prepare(text_vectors()), prepare(image_vectors(pictures))
+    return {"text": text, "image": image, "fused": fused(text, image)}[by]
+
+
+# ── making and opening ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_collection_is_opened_as_it_was_made(make: Callable[..., Collection], tmp_path: Path) -> None:
+    made = make()
+    assert repr(made) == (f"<Collection 'Things' in '{tmp_path / 'dex'}': 23 records, 21 pictures, embeddings: none>")
+    opened = Collection.open(str(tmp_path / "dex"))
+    assert repr(opened) == repr(made)
+    assert opened.manifest == made.manifest
+    assert (opened.title, len(opened), opened.folder) == ("Things", 23, tmp_path / "dex")
+    assert opened.ids == [record.id for record in THINGS]
+    assert opened.record("thing 7") == THINGS[6]
+    assert opened.grouped
+    assert (opened.embeddings, opened.maps, opened.has("text")) == ({}, [], False)
+    item = opened.item("Thing 2")
+    assert (item.id, item.name, item.group) == ("2", "Thing 2", None)
+    assert item.picture == tmp_path / "dex/images/2.png"
+    assert opened.item("4").picture is None
+
+
+def test_the_embeddings_tell_their_encoders(things: Collection) -> None:
+    assert "embeddings: image, passages, text>" in repr(things)
+    assert things.embeddings == {"text": Letters.description, "image": Colours.description}
+    assert things.has("passages")
+
+
+def test_a_record_without_a_name_is_called_by_its_id_and_one_without_a_group_has_none(tmp_path: Path) -> None:
+    records = [Record("a", {"n": "Anna"}), Record("b", {"n": None}), Record("c", {"n": ["x"]}), Record("d", {})]
+    collection = Collection.create(tmp_path, records, title="T", origin="", id_path="id", name_path="n")
+    assert [item.name for item in collection.items()] == ["Anna", "b", "c", "d"]
+    assert {item.group for item in collection.items()} == {None}
+    assert not collection.grouped
+
+
+def test_no_record_is_an_error_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no record"):
+        Collection.create(tmp_path / "dex", [], title="T", origin="", id_path="id")
+    assert not (tmp_path / "dex" / "records.jsonl").exists()
+
+
+def test_an_id_that_comes_twice_is_refused_and_the_old_collection_stays(
+    make: Callable[..., Collection], things: Collection
+) -> None:
+    before = things.similar("1", k=3)
+    with pytest.raises(InputError, match="'3'"):
+        make([*THINGS, replace(THINGS[2])])
+    assert Collection.open(things.folder).similar("1", k=3) == before
+
+
+def test_a_default_condition_that_holds_for_no_record_is_refused(make: Callable[..., Collection]) -> None:
+    with pytest.raises(InputError, match="size > 1000"):
+        make(default_where="size > 1000")
+
+
+def test_pictures_may_be_found_after_the_records_were_read(
+    make: Callable[..., Collection], pictures: dict[str, Path]
+) -> None:
+    collection = make(pictures=lambda: {"1": pictures["1"]})
+    assert [item.id for item in collection.items() if item.picture] == ["1"]
+    kept = collection.item("1").picture
+    assert kept is not None
+    assert kept.read_bytes() == pictures["1"].read_bytes()
+
+
+def test_a_picture_of_an_id_that_is_no_file_name_stays_in_the_collection(
+    tmp_path: Path, pictures: dict[str, Path]
+) -> None:
+    records = [Record("../a/b", {"x": 1})]
+    where = {"../a/b": pictures["1"]}
+    collection = Collection.create(tmp_path / "dex", records, title="T", origin="", id_path="id", pictures=where)
+    kept = collection.item("../a/b").picture
+    assert kept is not None
+    assert kept.resolve().parent == (tmp_path / "dex/images").resolve()
+
+
+def test_items_leave_out_what_comparisons_leave_out(make: Callable[..., Collection]) -> None:
+    collection = make(default_where="size <= 20")
+    assert len(collection.items()) == 20
+    assert len(collection.items(everything=True)) == 23
+    assert [item.id for item in collection.items(where="size > 19", everything=True)] == ["20", "21", "22", "23"]
+    assert [item.id for item in collection.items(where="size > 19")] == ["20"]
+
+
+# ── similar ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("raw", [False, True])
+@pytest.mark.parametrize("by", ["text", "image", "fused"])
+def test_similar_agrees_with_brute_force(things: Collection, pictures: dict[str, Path], by: By, raw: bool) -> None:
+    vectors = sides(by, pictures, centre=not raw)
+    for query in ("1", "7", "23"):
+        result = things.similar(query, k=5, by=by, centred=False if raw else None)
+        scores = {id_: float(vector @ vectors[query]) for id_, vector in vectors.items() if id_ != query}
+        agree(result.hits, ranked(scores, 5))
+        assert [hit.rank for hit in result.hits] == [1, 2, 3, 4, 5]
+        assert result.query.id == query
+        assert (result.basis.by, result.basis.count) == (by, len(vectors) - 1)
+        assert result.basis.measure == ("cosine" if raw else "centred cosine")
+        assert result.basis.encoder == {"text": "letters", "image": "colours"}.get(by, "letters + colours")
+        assert result.basis.measure in result.basis.caption()
+
+
+def test_similar_per_group_gives_the_first_of_each_group_and_those_without_last(things: Collection) -> None:
+    vectors = centred(text_vectors())
+    result = things.similar("Thing 1", k=2, per_group=True)
+    assert result.per_group
+    expected: list[tuple[str, float]] = []
+    groups = {record.id: record.data["kind"]["name"] for record in THINGS}
+    for group in ("hats", "gloves", "shoes", None):  # record 2 has none; 3 is a hat, 4 are gloves, 6 are shoes
+        scores = {id_: float(vectors[id_] @ vectors["1"]) for id_ in vectors if groups[id_] == group and id_ != "1"}
+        expected += ranked(scores, 2)
+    agree(result.hits, expected)
+    assert [hit.item.group for hit in result.hits] == [
+        *("hats", "hats", "gloves", "gloves", "shoes", "shoes"),
+        *(None, None),
+    ]
+    assert [hit.rank for hit in result.hits] == [1, 2] * 4
+
+
+def test_where_narrows_the_answer_and_not_the_mean(things: Collection) -> None:
+    vectors = centred(text_vectors())
+    result = things.similar("1", k=4, where="size BETWEEN 5 AND 12 AND _group = 'hats'")
+    wanted = [
+        record.id for record in THINGS if 5 <= record.data["size"] <= 12 and record.data["kind"]["name"] == "hats"
+    ]
+    agree(result.hits, ranked({id_: float(vectors[id_] @ vectors["1"]) for id_ in wanted}, 4))
+    assert result.basis.count == len(wanted)
+
+
+def test_what_is_left_out_by_default_neither_answers_nor_moves_the_mean(make: Callable[..., Collection]) -> None:
+    collection = make(default_where="size <= 15")
+    collection.embed(text=Letters(), image=None)
+    vectors = centred(text_vectors(), main=lambda id_: int(id_) <= 15)
+    scores = {id_: float(vectors[id_] @ vectors["20"]) for id_ in vectors if id_ != "20"}
+    main = {id_: score for id_, score in scores.items() if int(id_) <= 15}
+    agree(collection.similar("20", k=30).hits, ranked(main, 30))
+    agree(collection.similar("20", k=30, everything=True).hits, ranked(scores, 30))
+
+
+def test_more_neighbours_than_there_are_gives_them_all(things: Collection) -> None:
+    assert len(things.similar("1", k=1000).hits) == 22
+
+
+def test_a_condition_that_nothing_fulfils_gives_an_empty_answer(things: Collection) -> None:
+    result = things.similar("1", where="size < 0")
+    assert (list(result.hits), result.basis.count) == ([], 0)
+
+
+def test_records_that_point_the_same_way_score_nothing_once_centred(tmp_path: Path) -> None:
+    records = [Record(id_, {"word": "same"}) for id_ in "abc"]
+    collection = Collection.create(tmp_path, records, title="T", origin="", id_path="id")
+    collection.embed(text=Letters(), image=None)
+    assert [hit.score for hit in collection.similar("a").hits] == [0, 0]
+    assert [hit.score for hit in collection.similar("a", centred=False).hits] == pytest.approx([1, 1])
+
+
+def test_a_record_without_a_picture_is_named_and_its_row_is_null(things: Collection) -> None:
+    stored = Store(things.folder).read_embeddings("image")
+    assert stored is not None
+    lacking = [stored.ids[row] for row in range(23) if row not in stored.rows]
+    assert lacking == list(PICTURELESS)
+    assert [id_ for id_, hash_ in zip(stored.ids, stored.hashes, strict=True) if hash_ is None] == lacking
+    compared: tuple[By, ...] = ("image", "fused")
+    for by in compared:
+        with pytest.raises(InputError, match="'Thing 4' has no picture"):
+            things.similar("4", by=by)
+        assert not {hit.item.id for hit in things.similar("1", k=30, by=by).hits} & set(PICTURELESS)
+
+
+def test_a_name_that_nobody_has_is_answered_with_those_that_come_close(things: Collection) -> None:
+    with pytest.raises(UnknownRecordError, match=r"'Thyng 23'(.|\n)*'Thing 23'"):
+        things.similar("Thyng 23")
+
+
+def test_a_name_that_several_have_is_answered_with_their_ids(make: Callable[..., Collection]) -> None:
+    twin = Record("99", {**THINGS[0].data})
+    collection = make([*THINGS, twin])
+    collection.embed(text=Letters(), image=None)
+    with pytest.raises(UnknownRecordError, match="1, 99"):
+        collection.similar("thing 1")
+    assert collection.similar("99", k=1, centred=False).hits[0].item.id == "1"
+
+
+def test_similar_of_vectors_on_disk_loads_no_encoder(museum: Museum) -> None:
+    code = (
+        "import sys, embedex\n"
+        "hits = embedex.Collection.open(sys.argv[1]).similar('M-01', k=3).hits\n"
+        "print(len(hits), *sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(museum.dex)], capture_output=True, text=True, check=True)
+    count, *loaded = done.stdout.split()
+    assert count == "3"
+    assert not set(loaded) & {"tokenizers", "tiktoken", "safetensors", "matplotlib", "duckdb", "httpx", "PIL"}
+
+
+# ── unusual ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("centre", [None, True])
+@pytest.mark.parametrize("by", ["text", "image", "fused"])
+def test_unusual_agrees_with_brute_force(
+    things: Collection, pictures: dict[str, Path], by: By, centre: bool | None
+) -> None:
+    vectors = sides(by, pictures, centre=bool(centre))
+    medians = {
+        id_: -float(np.median([vector @ other for key, other in vectors.items() if key != id_]))
+        for id_, vector in vectors.items()
+    }
+    result = things.unusual(k=6, by=by, centred=centre)
+    agree(result.hits, [(id_, -score) for id_, score in ranked(medians, 6)])
+    assert result.basis.measure == ("centred cosine" if centre else "cosine")
+    assert result.basis.count == len(vectors)
+
+
+def test_unusual_per_group_compares_with_all_and_ranks_within_each(things: Collection) -> None:
+    vectors = text_vectors()
+    medians = {
+        id_: float(np.median([vector @ other for key, other in vectors.items() if key != id_]))
+        for id_, vector in vectors.items()
+    }
+    groups = {record.id: record.data["kind"]["name"] for record in THINGS}
+    expected = [
+        min((id_ for id_ in medians if groups[id_] == group), key=medians.__getitem__)
+        for group in ("shoes", "hats", "gloves", None)
+    ]
+    result = things.unusual(k=1, per_group=True)
+    agree(result.hits, [(id_, medians[id_]) for id_ in expected])
+
+
+def test_unusual_in_a_map_is_the_largest_median_distance(things: Collection) -> None:
+    a_map = things.fit_map(method="pca")
+    places = {item.id: place for item, place in zip(a_map.items, a_map.coordinates, strict=True)}
+    medians = {
+        id_: float(np.median([np.linalg.norm(place - other) for key, other in places.items() if key != id_]))
+        for id_, place in places.items()
+    }
+    result = things.unusual(k=4, by="map")
+    agree(result.hits, ranked(medians, 4))
+    assert result.basis.measure == "distance"
+
+
+@pytest.mark.parametrize("by", ["text", "image", "map"])
+@pytest.mark.parametrize("condition", ["_id = '1'", "size < 0"])
+def test_unusual_among_fewer_than_two_is_refused(things: Collection, by: By, condition: str) -> None:
+    things.fit_map(method="pca")
+    with pytest.raises(InputError, match="at least two"):
+        things.unusual(by=by, where=condition)
+
+
+# ── all pairs ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def by_group() -> list[Record]:
+    """Group by group as they first appear, those without a group last, in the collection's order within each."""
+    order = ["shoes", "hats", "gloves", None]
+    return sorted(THINGS, key=lambda record: order.index(record.data["kind"]["name"]))
+
+
+@pytest.mark.parametrize("centre", [None, True])
+def test_pairs_are_every_cosine_group_by_group(things: Collection, centre: bool | None) -> None:
+    vectors = centred(text_vectors()) if centre else text_vectors()
+    ordered = [vectors[record.id] for record in by_group()]
+    result = things.pairs(centred=centre)
+    assert result.matrix == pytest.approx(np.asarray([[a @ b for b in ordered] for a in ordered]), abs=1e-5)
+    assert result.count == 23
+    starts: dict[str, int] = {}
+    for row, record in enumerate(by_group()):
+        starts.setdefault(record.data["kind"]["name"] or "", row)
+    assert list(result.groups) == list(starts.items())
+    assert [label for label, _ in result.groups] == ["shoes", "hats", "gloves", ""]
+    assert result.basis.measure == ("centred cosine" if centre else "cosine")
+
+
+def test_the_means_of_groups_leave_out_a_record_with_itself(things: Collection) -> None:
+    vectors = text_vectors()
+    members: dict[str, list[str]] = {}
+    for record in by_group():
+        members.setdefault(record.data["kind"]["name"] or "", []).append(record.id)
+    expected = [
+        [np.mean([vectors[a] @ vectors[b] for a in one for b in other if a != b]) for other in members.values()]
+        for one in members.values()
+    ]
+    assert things.pairs().group_means == pytest.approx(np.asarray(expected), abs=1e-5)
+
+
+def test_more_records_than_rows_become_tiles_with_their_mean(things: Collection) -> None:
+    full, tiled = things.pairs(), things.pairs(side=5)
+    edges = [row * 23 // 5 for row in range(6)]
+    expected = [
+        [full.matrix[a:b, c:d].mean() for c, d in zip(edges[:-1], edges[1:], strict=True)]
+        for a, b in zip(edges[:-1], edges[1:], strict=True)
+    ]
+    assert tiled.matrix == pytest.approx(np.asarray(expected), abs=1e-5)
+    assert tiled.count == 23
+    assert tiled.group_means == pytest.approx(full.group_means)
+
+
+@pytest.mark.parametrize("side", [2048, 5])
+def test_the_mean_of_all_pairs_of_a_collection_without_groups_is_that_of_its_pairs(
+    make: Callable[..., Collection], side: int
+) -> None:
+    collection = make(group_path="")
+    collection.embed(text=Letters(), image=None)
+    vectors = text_vectors()
+    expected = np.mean([vectors[a] @ vectors[b] for a in vectors for b in vectors if a != b])
+    result = collection.pairs(side=side)
+    assert not result.groups
+    ((label, mean),) = tables.pairs(result).rows
+    assert label == "all"
+    assert mean == pytest.approx(expected, abs=1e-5)
+
+
+def test_pairs_of_nothing_or_of_places_are_refused(things: Collection) -> None:
+    with pytest.raises(InputError, match="No record is left"):
+        things.pairs(where="size < 0")
+    with pytest.raises(InputError, match="not by map"):
+        things.pairs(by="map")
+
+
+# ── maps ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_map_is_kept_with_its_settings_and_read_again(things: Collection) -> None:
+    fitted = things.fit_map(method="pca", dimensions=3, by="text", name="mine")
+    read = Collection.open(things.folder).read_map("mine")
+    assert (read.name, read.parameters, read.basis) == ("mine", fitted.parameters, fitted.basis)
+    assert list(read.items) == list(fitted.items)
+    assert np.array_equal(read.coordinates, fitted.coordinates)
+    assert read.coordinates.shape == (23, 3)
+    assert (read.parameters["encoder"], read.parameters["by"], read.missing) == ("letters", "text", 0)
+    assert read.basis.measure == "distance"
+
+
+def test_a_map_by_pca_keeps_the_most_variance(things: Collection) -> None:
+    vectors = np.asarray(list(centred(text_vectors()).values()))
+    moved = vectors - vectors.mean(axis=0)
+    variances = np.linalg.svd(moved, compute_uv=False)[:2] ** 2
+    coordinates = things.fit_map(method="pca", by="text").coordinates
+    assert np.square(coordinates).sum(axis=0) == pytest.approx(variances, rel=1e-4)
+
+
+def test_a_map_fuses_where_there_are_pictures_and_says_how_many_records_lack_one(things: Collection) -> None:
+    a_map = things.fit_map(method="pca")
+    assert (a_map.parameters["by"], a_map.missing, len(a_map.items)) == ("fused", 2, 21)
+    with pytest.raises(InputError, match="'Thing 4' has no place in that map"):
+        things.similar("4", by="map")
+
+
+def test_similar_in_a_map_is_the_smallest_distance(things: Collection) -> None:
+    a_map = things.fit_map(method="pca", by="text")
+    places = {item.id: place for item, place in zip(a_map.items, a_map.coordinates, strict=True)}
+    distances = {id_: float(np.linalg.norm(place - places["6"])) for id_, place in places.items() if id_ != "6"}
+    result = things.similar("6", k=7, by="map")
+    agree(result.hits, sorted(distances.items(), key=lambda each: each[1])[:7])
+    assert (result.basis.measure, result.basis.encoder) == ("distance", "pca of letters")
+
+
+def test_a_map_without_a_name_is_the_only_one_or_the_default(things: Collection) -> None:
+    with pytest.raises(CollectionError, match="no map yet"):
+        things.read_map()
+    with pytest.raises(CollectionError, match=r"no map 'mine'(.|\n)*none"):
+        things.read_map("mine")
+    things.fit_map(method="pca", name="mine")
+    assert things.read_map().name == "mine"
+    things.fit_map(method="pca", name="yours")
+    assert things.maps == ["mine", "yours"]
+    with pytest.raises(CollectionError, match="several maps"):
+        things.similar("1", by="map")
+    assert things.similar("1", by="map", map_name="yours").hits
+    with pytest.raises(CollectionError, match="There are: mine, yours"):
+        things.similar("1", by="map", map_name="theirs")
+    things.fit_map(method="pca")
+    assert things.read_map().name == "pca"
+
+
+def test_a_map_is_rid_of_what_a_killed_fit_left(things: Collection) -> None:
+    left = things.folder / "maps/.pca.parquet.0123456789ab.part"
+    left.parent.mkdir()
+    left.write_bytes(b"PAR1")
+    assert things.maps == []
+    things.fit_map(method="pca")
+    assert [path.name for path in left.parent.iterdir()] == ["pca.parquet"]
+
+
+def test_a_map_is_fitted_to_what_is_chosen(things: Collection) -> None:
+    a_map = things.fit_map(method="pca", by="text", where="size > 12")
+    assert [item.id for item in a_map.items] == [str(number) for number in range(13, 24)]
+
+
+def test_a_map_of_records_that_are_gone_leaves_them_out(make: Callable[..., Collection], things: Collection) -> None:
+    before = things.fit_map(method="pca", by="text")
+    collection = make([record for record in reversed(THINGS) if record.id != "5"])
+    read = collection.read_map()
+    assert [item.id for item in read.items] == [item.id for item in before.items if item.id != "5"]
+    assert read.coordinates.tolist() == np.delete(before.coordinates, 4, axis=0).tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"by": "map"}, "not by map"),
+        ({"dimensions": 4}, "2 or 3 dimensions, not 4"),
+        ({"neighbours": 1}, "--neighbours 1"),
+        ({"min_distance": 1.5}, "--min-dist 1.5"),
+        ({"name": "../escape"}, "cannot name a map"),
+        ({"where": "size < 0"}, "No record is left"),
+        ({"where": "size < 5", "method": "umap"}, "too few for UMAP"),
+    ],
+)
+def test_a_map_that_cannot_be_is_refused_and_not_kept(
+    things: Collection, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        things.fit_map(**{"method": "pca", **arguments})
+    assert things.maps == []
+
+
+# ── questions in words ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_question_held_against_records_agrees_with_brute_force(things: Collection, raw: bool) -> None:
+    question = "which quartz zebra?"
+    vectors = text_vectors() if raw else centred(text_vectors())
+    asked = Letters().encode_queries([question])[0]
+    result = things.ask(question, k=6, against="records", centred=False if raw else None)
+    agree(result.hits, ranked({id_: float(vector @ asked) for id_, vector in vectors.items()}, 6))
+    assert (result.against, result.basis.by) == ("records", "text")
+    assert result.basis.measure == ("cosine" if raw else "centred cosine")
+    assert {hit.passage for hit in result.hits} == {None}
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_question_held_against_passages_agrees_with_brute_force(things: Collection, raw: bool) -> None:
+    question = "which quartz zebra?"
+    asked = Letters().encode_queries([question])[0]
+    own = {record.id: [each.text for each in passages(record, things.manifest.text)] for record in THINGS}
+    texts = dict.fromkeys(text for each in own.values() for text in each)
+    vectors = {text: Letters().encode_documents([text])[0] for text in texts}
+    vectors = vectors if raw else centred(vectors)
+    scores, best = {}, {}
+    for id_, each in own.items():
+        if each:
+            middle = np.sum([vectors[text] for text in each], axis=0)
+            best[id_] = max(each, key=lambda text: float(vectors[text] @ asked))
+            whole = float(middle @ asked) / float(np.linalg.norm(middle))
+            scores[id_] = (float(vectors[best[id_]] @ asked) + whole) / 2
+    result = things.ask(question, k=8, centred=False if raw else None)
+    agree(result.hits, ranked(scores, 8))
+    assert result.against == "passages"
+    assert [hit.passage for hit in result.hits] == [best[hit.item.id] for hit in result.hits]
+    assert {hit.passage_path for hit in result.hits} == {"notes"}
+    assert result.basis.count == len(scores) == 20
+    assert "3 records have no passage" in result.basis.note
+
+
+def test_a_passage_that_several_records_hold_answers_for_each(tmp_path: Path) -> None:
+    said = "a Zebra jumps over the lynx"
+    records = [Record("a", {"x": said}), Record("b", {"y": {"z": [said.upper()]}}), Record("c", {"x": "none"})]
+    collection = Collection.create(tmp_path, records, title="T", origin="", id_path="id")
+    reports = collection.embed(text=Letters(), image=None)
+    assert (reports[1].rows, reports[1].embedded) == (1, 1)
+    result = collection.ask("zebra")
+    assert {hit.item.id: hit.passage for hit in result.hits} == {"a": said, "b": said}
+
+
+def test_records_without_prose_are_asked_as_a_whole(tmp_path: Path) -> None:
+    records = [Record(word, {"word": word}) for word in WORDS]
+    collection = Collection.create(tmp_path, records, title="T", origin="", id_path="id")
+    collection.embed(text=Letters(), image=None)
+    result = collection.ask("zebra", k=1)
+    assert (result.against, result.hits[0].item.id) == ("records", "zebra")
+    with pytest.raises(InputError, match="no passages"):
+        collection.ask("zebra", against="passages")
+
+
+def test_where_text_and_pictures_share_a_space_a_question_meets_the_pictures(tmp_path: Path) -> None:
+    colours = {"rose": (220, 20, 30), "fern": (20, 200, 30), "sky": (10, 40, 230)}
+    found = {}
+    for name, colour in colours.items():
+        found[name] = tmp_path / f"{name}.png"
+        Image.new("RGB", (8, 8), colour).save(found[name])
+    records = [Record(name, {"name": name}) for name in [*colours, "ghost"]]
+    collection = Collection.create(tmp_path / "dex", records, title="T", origin="", id_path="id", pictures=found)
+    collection.embed(text=ColourWords(), image=SharedColours())
+    raw = collection.ask("something red", k=2, centred=False)
+    asked = ColourWords().encode_queries(["something red"])[0]
+    scores = {
+        id_: float(SharedColours().encode_documents([read_picture(path)])[0] @ asked) for id_, path in found.items()
+    }
+    agree(raw.hits, ranked(scores, 2))
+    assert (raw.against, raw.basis.by, raw.hits[0].item.id) == ("pictures", "image", "rose")
+    assert "1 records have no picture" in raw.basis.note
+    assert collection.ask("green and blue", k=1, against="records").against == "records"
+    assert collection.ask("blue", k=1).hits[0].item.id == "sky"
+
+
+def test_words_cannot_be_held_against_pictures_of_another_space(things: Collection) -> None:
+    with pytest.raises(InputError, match="do not share a space"):
+        things.ask("red?", against="pictures")
+
+
+def test_where_narrows_who_may_answer(things: Collection) -> None:
+    result = things.ask("quartz", k=30, where="_group = 'hats'")
+    assert {hit.item.group for hit in result.hits} == {"hats"}
+
+
+def test_a_question_after_another_edition_of_the_encoder_is_refused(
+    things: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Letters, "description", replace(Letters.description, revision="2"))
+    with pytest.raises(CollectionError, match=r"another edition of 'letters'(.|\n)*embedex embed"):
+        things.ask("zebra")
+
+
+def test_a_question_is_not_held_against_passages_of_another_encoder(things: Collection) -> None:
+    """A run that is stopped between the texts and their passages leaves the two of different encoders."""
+
+    class Stopped(FewLetters):
+        def encode_documents(self, documents: Sequence[str]) -> Vectors:
+            if not documents[0].startswith("{"):
+                raise KeyboardInterrupt
+            return super().encode_documents(documents)
+
+    with pytest.raises(KeyboardInterrupt):
+        things.embed(text=Stopped(), image=None)
+    assert things.embeddings["text"] == FewLetters.description
+    with pytest.raises(CollectionError, match=r"passages(.|\n)*embedex embed"):
+        things.ask("zebra")
+    assert things.ask("zebra", against="records").hits
+    things.embed(text=FewLetters(), image=None)
+    assert things.ask("zebra").against == "passages"
+
+
+# ── what is refused ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_fewer_than_one_answer_is_refused(things: Collection) -> None:
+    for k in (0, -3):
+        for ask in (lambda: things.similar("1", k=k), lambda: things.unusual(k=k), lambda: things.ask("?", k=k)):  # noqa: B023 - called at once
+            with pytest.raises(InputError, match=f"k is {k}"):
+                ask()
+
+
+@pytest.mark.parametrize("question", ["", "  \n"])
+def test_an_empty_question_is_refused(things: Collection, question: str) -> None:
+    with pytest.raises(InputError, match="question is empty"):
+        things.ask(question)
+
+
+def test_questions_before_embedding_name_the_command(make: Callable[..., Collection]) -> None:
+    collection = make()
+    for ask in (
+        lambda: collection.similar("1"),
+        lambda: collection.unusual(),
+        lambda: collection.pairs(by="fused"),
+        lambda: collection.ask("zebra?"),
+        lambda: collection.fit_map(method="pca"),
+    ):
+        with pytest.raises(CollectionError, match=r"text has not been embedded(.|\n)*embedex embed"):
+            ask()
+    collection.embed(text=Letters(), image=None)
+    with pytest.raises(CollectionError, match="pictures have not been embedded"):
+        collection.similar("1", by="image")
+
+
+def test_a_record_that_came_after_the_embedding_is_named(make: Callable[..., Collection], things: Collection) -> None:
+    collection = make([*THINGS, thing(24)])
+    with pytest.raises(InputError, match=r"'Thing 24' has no text embedding(.|\n)*embedex embed"):
+        collection.similar("Thing 24")
+
+
+# ── embedding ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_reports_what_it_embedded_and_a_second_one_embeds_nothing(
+    make: Callable[..., Collection],
+) -> None:
+    collection = make()
+    text, image = Letters(), Colours()
+    own = [each.text for record in THINGS for each in passages(record, collection.manifest.text)]
+    counted: list[tuple[str, int, int]] = []
+    reports = collection.embed(text=text, image=image, progress=lambda *done: counted.append(done))
+    assert reports == [
+        EmbedReport("text", "letters", 23, 23, 0),
+        EmbedReport("passages", "letters", len(own), len(own), 0),
+        EmbedReport("image", "colours", 23, 21, 2),
+    ]
+    assert counted[-1] == ("Embedding image", 23, 23)
+    assert {what for what, _, _ in counted} == {"Embedding text", "Embedding passages", "Embedding image"}
+    assert (len(text.read), image.read) == (23 + len(own), 21)
+    again = Collection.open(collection.folder).embed(text=text, image=image)
+    assert [report.embedded for report in again] == [0, 0, 0]
+    assert (len(text.read), image.read) == (23 + len(own), 21)
+
+
+def test_made_anew_only_what_changed_is_embedded(make: Callable[..., Collection], things: Collection) -> None:
+    changed = [replace(each, data={**each.data, "size": 99}) if each.id == "8" else each for each in THINGS]
+    collection = make(changed)
+    before = collection.similar("1", k=3)
+    assert "the records have changed since they were embedded" in before.basis.note
+    assert before.basis.note in before.basis.caption()
+    assert "changed" in collection.ask("zebra").basis.note
+    assert "changed" in collection.unusual().basis.note
+    assert "changed" in collection.similar("1", by="fused").basis.note
+    assert "changed" not in collection.similar("1", by="image").basis.note
+    text, image = Letters(), Colours()
+    reports = collection.embed(text=text, image=image)
+    assert text.read == [minify(changed[7].data)]
+    assert image.read == 0
+    assert [report.embedded for report in reports] == [1, 0, 0]
+    assert collection.similar("1", k=3).basis.note == ""
+    vectors = centred(text_vectors(changed))
+    scores = {id_: float(vectors[id_] @ vectors["8"]) for id_ in vectors if id_ != "8"}
+    agree(collection.similar("8", k=5).hits, ranked(scores, 5))
+
+
+def test_another_encoder_embeds_everything_anew(things: Collection) -> None:
+    reports = things.embed(text=FewLetters(), image=None)
+    assert (reports[0].embedded, reports[0].encoder) == (23, "few-letters")
+    assert things.similar("1").basis.encoder == "few-letters"
+
+
+def test_another_way_of_writing_text_makes_the_embeddings_stale(
+    make: Callable[..., Collection], things: Collection
+) -> None:
+    assert "changed" in make(ascii=True).similar("1").basis.note
+
+
+@pytest.mark.parametrize("order", ["shuffled", "fewer", "more"])
+def test_rows_stay_with_their_records_whatever_becomes_of_their_order(
+    make: Callable[..., Collection], things: Collection, pictures: dict[str, Path], order: str
+) -> None:
+    records = random.Random(4).sample(THINGS, len(THINGS))
+    if order == "fewer":
+        records = [record for record in records if record.id not in ("3", "4", "17")]
+    elif order == "more":
+        records[5:5] = [thing(24), thing(25)]
+    there = {record.id for record in records if int(record.id) < 24}
+    for embedded in (False, True):
+        collection = make(records)
+        if embedded:
+            text = Letters()
+            collection.embed(text=text, image=Colours())
+            assert [minify(thing(24).data) in text.read, len(text.read) == 0] == [order == "more", order != "more"]
+            there = {record.id for record in records}
+        vectors = text_vectors([record for record in records if record.id in there])
+        scores = {id_: float(vector @ vectors["7"]) for id_, vector in vectors.items() if id_ != "7"}
+        agree(collection.similar("7", k=6, centred=False).hits, ranked(scores, 6))
+        shades = {id_: vector for id_, vector in image_vectors(pictures).items() if id_ in there}
+        scores = {id_: float(vector @ shades["7"]) for id_, vector in shades.items() if id_ != "7"}
+        agree(collection.similar("7", k=6, by="image", centred=False).hits, ranked(scores, 6))
+
+
+def test_two_records_with_the_same_text_share_a_vector_and_both_have_a_row(tmp_path: Path) -> None:
+    records = [Record("a", {"x": "owl"}), Record("b", {"x": "bat"}), Record("c", {"x": "owl"})]
+    collection = Collection.create(tmp_path, records, title="T", origin="", id_path="id")
+    encoder = Letters()
+    report = collection.embed(text=encoder, image=None)[0]
+    assert (report.rows, report.embedded, len(encoder.read)) == (3, 2, 2)
+    stored = Store(tmp_path).read_embeddings("text")
+    assert stored is not None
+    assert (stored.ids, stored.rows.tolist()) == (["a", "b", "c"], [0, 1, 2])
+    assert stored.hashes[0] == stored.hashes[2] != stored.hashes[1]
+    assert np.array_equal(stored.vectors[0], stored.vectors[2])
+    hits = collection.similar("a", centred=False).hits
+    assert [hit.item.id for hit in hits] == ["c", "b"]
+    assert hits[0].score == pytest.approx(1)
+
+
+def test_a_picture_that_cannot_be_read_is_set_aside_or_fails_when_strict(
+    make: Callable[..., Collection], pictures: dict[str, Path]
+) -> None:
+    pictures["6"].write_bytes(pictures["6"].read_bytes()[:40])
+    collection = make()
+    with pytest.raises(InputError, match="record 6"):
+        collection.embed(text=None, image=Colours(), strictness=Strictness(strict=True))
+    lenient = Strictness()
+    (report,) = collection.embed(text=None, image=Colours(), strictness=lenient)
+    assert (report.rows, report.embedded, report.missing) == (23, 20, 3)
+    (problem,) = lenient.problems
+    assert problem.where == "record 6"
+    with pytest.raises(InputError, match="'Thing 6' has no picture"):
+        collection.similar("6", by="image")
+    assert collection.similar("1", k=30, by="image").basis.count == 19
+
+
+def test_where_no_picture_can_be_read_there_is_nothing_to_compare(
+    make: Callable[..., Collection], pictures: dict[str, Path]
+) -> None:
+    for path in pictures.values():
+        path.write_bytes(b"no picture")
+    collection = make()
+    (report,) = collection.embed(text=None, image=Colours(), strictness=Strictness())
+    assert (report.embedded, report.missing) == (0, 23)
+    with pytest.raises(InputError, match="has no picture"):
+        collection.similar("1", by="image")
+    with pytest.raises(InputError, match="No record is left"):
+        collection.pairs(by="image")
+
+
+def test_a_picture_that_has_vanished_leaves_its_row_empty(things: Collection) -> None:
+    (things.folder / "images/6.png").unlink()
+    things.embed(text=None, image=Colours())
+    with pytest.raises(InputError, match="'Thing 6' has no picture"):
+        things.similar("6", by="image")
+
+
+def test_without_pictures_no_picture_is_embedded(tmp_path: Path) -> None:
+    collection = Collection.create(tmp_path, THINGS, title="T", origin="", id_path="id")
+    assert [report.name for report in collection.embed(text=Letters(), image=Colours())] == ["text", "passages"]
+
+
+def test_an_unknown_encoder_is_refused_before_anything_is_embedded(make: Callable[..., Collection]) -> None:
+    collection = make()
+    with pytest.raises(InputError, match=r"no image encoder 'clipp'(.|\n)*descriptor"):
+        collection.embed(text=Letters(), image="clipp")
+    with pytest.raises(InputError, match=r"no text encoder 'descriptor'(.|\n)*wordllama"):
+        collection.embed(text="descriptor", image=Colours())
+    assert not collection.has("text")
+    assert not collection.has("image")
+
+
+def test_an_encoder_that_gives_no_unit_vectors_is_refused_and_nothing_is_kept(
+    make: Callable[..., Collection],
+) -> None:
+    class Broken(Letters):
+        def encode_documents(self, documents: Sequence[str]) -> Vectors:
+            return 2 * super().encode_documents(documents)
+
+    collection = make()
+    with pytest.raises(EmbedexError, match="unit length"):
+        collection.embed(text=Broken(), image=None)
+    assert not collection.has("text")
+
+
+def test_an_answer_is_not_kept_beyond_the_next_embedding_or_map(things: Collection) -> None:
+    first = things.similar("1", k=2, by="text")
+    things.embed(text=FewLetters(), image=None)
+    assert things.similar("1", k=2, by="text").basis.encoder != first.basis.encoder
+    things.fit_map(method="pca", by="image", name="m")
+    by_image = things.similar("1", by="map")
+    things.fit_map(method="pca", by="text", name="m")
+    assert things.similar("1", by="map").basis != by_image.basis
+
+
+def test_a_stopped_run_goes_on_where_it_was(make: Callable[..., Collection], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embedex.embedding.SHARD", 4)
+
+    class Stopped(Letters):
+        def encode_documents(self, documents: Sequence[str]) -> Vectors:
+            if len(self.read) >= 12:
+                raise KeyboardInterrupt
+            return super().encode_documents(documents)
+
+    collection, stopped, rest = make(), Stopped(), Letters()
+    with pytest.raises(KeyboardInterrupt):
+        collection.embed(text=stopped, image=None)
+    assert not collection.has("text")
+    report = collection.embed(text=rest, image=None)[0]
+    texts = [minify(record.data) for record in THINGS]
+    assert stopped.read + rest.read[: report.embedded] == texts
+    assert (report.rows, report.embedded) == (23, 11)
+    assert not (collection.folder / "embeddings/.partial").exists()
+
+
+# ── damage ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_folder_that_is_none_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(CollectionError, match=r"not a collection(.|\n)*embedex new"):
+        Collection.open(tmp_path / "nowhere")
+
+
+def test_records_that_were_changed_by_hand_are_noticed(things: Collection) -> None:
+    path = things.folder / "records.jsonl"
+    path.write_text(path.read_text("utf-8") + json.dumps({"name": "by hand"}) + "\n", "utf-8")
+    with pytest.raises(CollectionError, match=r"does not belong to index\.parquet"):
+        things.items(where="size > 3")

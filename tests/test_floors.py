@@ -1,0 +1,160 @@
+"""The architecture as a test: a module imports only from floors below it, and only the top floor talks to people."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import embedex
+
+ROOT = Path(embedex.__file__).parent
+
+FLOORS = {
+    "errors": 0,
+    "_version": 0,
+    "files": 1,
+    "records": 1,
+    "results": 1,
+    "weights": 1,
+    "documents": 2,
+    "tokens": 2,
+    "sources": 3,
+    "encoders": 3,
+    "store": 4,
+    "embedding": 5,
+    "similarity": 5,
+    "projection": 5,
+    "selection": 5,
+    "collection": 6,
+    "charts": 7,
+    "gallery": 7,
+    "cli": 8,
+    "__main__": 8,
+}
+"""The floor of each module, or of each package folder. A new module has to be given one."""
+
+SAME_FLOOR = {
+    ("tokens", "documents"),  # tokens are counted in a document's text
+    ("weights", "files"),  # a fetched file is written whole
+    ("projection", "similarity"),  # nearest neighbours come from blocks of scores
+    ("gallery", "charts"),  # what is worth showing, and how it is drawn
+    ("__main__", "cli"),
+}
+"""Who may import from the same floor: (importer, imported). Still no circle: none of them is there both ways."""
+
+PARQUET = {"store", "sources.files"}
+"""Who may read or write Parquet: the collection's files, and a person's own."""
+
+FACADE = "__init__"
+
+HEAVY = {"numpy", "torch", "pyarrow", "matplotlib", "duckdb", "rich", "httpx", "PIL", "pandas", "umap"}
+
+
+def modules() -> dict[str, ast.Module]:
+    """Every module by its dotted name below `embedex`."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == FACADE and len(parts) > 1 else parts)
+        found[name] = ast.parse(path.read_text("utf-8"), str(path))
+    return found
+
+
+MODULES = modules()
+CHECKED = [name for name in MODULES if name != FACADE]
+
+
+def imports(tree: ast.Module) -> list[tuple[int, str]]:
+    """Every import with its line, those inside functions and under TYPE_CHECKING too."""
+    found: list[tuple[int, str]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: relative imports hide what is imported"
+            found += [(node.lineno, f"{node.module}.{alias.name}") for alias in node.names]
+    return found
+
+
+def room(module: str) -> str:
+    """The module itself, or the package folder it is in."""
+    return module.partition(".")[0]
+
+
+def own_imports(tree: ast.Module) -> list[tuple[int, str]]:
+    """Rooms of embedex that a module imports from, with the line."""
+    found = []
+    for line, name in imports(tree):
+        parts = name.split(".")
+        if parts[0] == "embedex":
+            imported = parts[1] if len(parts) > 1 and parts[1] in map(room, MODULES) else FACADE
+            found.append((line, imported))
+    return found
+
+
+@pytest.mark.parametrize("module", CHECKED)
+def test_every_module_has_a_floor(module: str) -> None:
+    assert room(module) in FLOORS, f"give {module} a floor in {Path(__file__).name}"
+
+
+def test_no_floor_is_given_to_what_is_gone() -> None:
+    assert set(FLOORS) == {room(module) for module in CHECKED}
+
+
+@pytest.mark.parametrize("module", CHECKED)
+def test_a_module_imports_only_from_floors_below_it(module: str) -> None:
+    above = [
+        f"line {line}: {imported}"
+        for line, imported in own_imports(MODULES[module])
+        if imported != room(module)
+        and (room(module), imported) not in SAME_FLOOR
+        and (imported == FACADE or FLOORS[imported] >= FLOORS[room(module)])
+    ]
+    assert not above, f"{module} imports from its own floor or from above"
+
+
+def test_imports_within_a_floor_never_run_both_ways() -> None:
+    assert not {(imported, importer) for importer, imported in SAME_FLOOR} & SAME_FLOOR
+    assert all(FLOORS[importer] == FLOORS[imported] for importer, imported in SAME_FLOOR)
+    seen = {(room(name), imported) for name in CHECKED for _, imported in own_imports(MODULES[name])}
+    assert seen >= SAME_FLOOR, "an exception that nobody uses is one too many"
+
+
+@pytest.mark.parametrize("module", [name for name in CHECKED if FLOORS.get(room(name), 0) < 8])
+def test_below_the_command_line_nothing_prints_prompts_or_exits(module: str) -> None:
+    talk = {"print", "input", "exit", "quit", "breakpoint", "SystemExit"}
+    streams = {("sys", "exit"), ("sys", "stdout"), ("sys", "stderr"), ("sys", "stdin"), ("os", "_exit")}
+    found = [
+        f"line {node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(MODULES[module])
+        if (isinstance(node, ast.Name) and node.id in talk)
+        or (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and (node.value.id, node.attr) in streams
+        )
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize("module", CHECKED)
+def test_only_the_store_and_a_persons_own_files_touch_parquet(module: str) -> None:
+    reads = any(f"{name}.".startswith("pyarrow.parquet.") for _, name in imports(MODULES[module]))
+    assert not reads or module in PARQUET
+
+
+def test_help_answers_without_loading_anything_heavy() -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "embedex", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert "embedex" in loaded
+    assert not loaded & HEAVY
+    assert "usage: embedex" in done.stdout

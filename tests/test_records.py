@@ -1,0 +1,163 @@
+"""JSON paths, ids, labels, the redundant prefix, and where problems go."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from embedex.errors import InputError
+from embedex.records import (
+    JsonPath,
+    Problem,
+    Strictness,
+    id_text,
+    label_text,
+    minify,
+    redundant_prefix,
+    strip_prefix,
+)
+
+DATA = {"a": {"b": [{"c": 1}, {"c": None}]}, "x-y": 0, "": 5, "list": [[1, 2], [3]]}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a.b[0].c", 1),
+        ("$.a.b[0].c", 1),
+        ("$.x-y", 0),
+        ("list[0][1]", 2),
+        ("list[1]", [3]),
+        ("a.b[1].c", None),
+        ("a.b[7].c", None),
+        ("a.b.c", None),
+        ("a[0]", None),
+        ("list.a", None),
+        ("x-y.z", None),
+        ("absent", None),
+    ],
+)
+def test_paths(text: str, found: Any) -> None:
+    path = JsonPath.parse(text)
+    assert path.text == text
+    assert path.find(DATA) == found
+
+
+def test_a_path_into_a_list() -> None:
+    assert JsonPath.parse("[1].id").find([{"id": 1}, {"id": 2}]) == 2
+    assert JsonPath.parse("$[0]").find(["first"]) == "first"
+
+
+@pytest.mark.parametrize("text", ["", "$", "$.", "a..b", "a.", ".", "a[", "a[x]", "a[-1]", "a]b", "a[0]b", "[]"])
+def test_what_is_no_path(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        JsonPath.parse(text)
+    seen, allowed = str(caught.value).splitlines()
+    assert seen == f"{text!r} is not a path into a record."
+    assert "species.types[0].name" in allowed
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (7, "7"),
+        (-1, "-1"),
+        ("007", "007"),
+        ("é", "é"),
+        (True, None),
+        (1.0, None),
+        (None, None),
+        ("", None),
+        (" \t", None),
+        ([], None),
+        ({}, None),
+    ],
+)
+def test_ids(value: Any, text: str | None) -> None:
+    assert id_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("gen", "gen"),
+        (3, "3"),
+        (0.5, "0.5"),
+        (True, "true"),
+        (False, "false"),
+        ("", ""),
+        (None, None),
+        ([1], None),
+        ({"a": 1}, None),
+    ],
+)
+def test_labels(value: Any, text: str | None) -> None:
+    assert label_text(value) == text
+
+
+def test_problems_are_collected_or_raised() -> None:
+    lenient = Strictness()
+    lenient.add("a.jsonl:3", "not an object")
+    lenient.add("a.jsonl:4", "no id")
+    assert lenient.problems == [Problem("a.jsonl:3", "not an object"), Problem("a.jsonl:4", "no id")]
+    assert str(lenient.problems[0]) == "a.jsonl:3: not an object"
+    with pytest.raises(InputError) as caught:
+        Strictness(strict=True).add("a.jsonl:3", "not an object")
+    assert str(caught.value).splitlines() == [
+        "a.jsonl:3: not an object",
+        "Mend it, or leave out --strict to set such cases aside.",
+    ]
+
+
+FOUR = ["p_a", "p_b", "p_c", "p_d"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "prefix"),
+    [
+        ([*FOUR, "id", "name", "x", "y"], "p_"),
+        ([*FOUR, "id", "name", "x", "y", "z"], ""),  # fewer than half of all keys
+        (FOUR[:3], ""),  # fewer than four keys
+        ([*FOUR, "a"], ""),  # a would be there twice
+        ([*FOUR, "p_"], "p_"),
+        (["n:p_a", "n:p_b", "n:p_c", "n:p_d"], "n:p_"),
+        (["n.p_a", "n.p_b", "n.p_c", "n.p_d", "n.x", "n.y", "n.z", "n.u", "n.v"], "n."),
+        (["n-a", "n-b", "n-c", "n-d"], "n-"),
+        (["namea", "nameb", "namec", "named"], ""),
+        ([], ""),
+    ],
+)
+def test_the_redundant_prefix(keys: list[str], prefix: str) -> None:
+    assert redundant_prefix([dict.fromkeys(keys, 1)]) == prefix
+
+
+def test_keys_count_over_all_records_and_clash_in_one_object_only() -> None:
+    assert redundant_prefix([{key: 1} for key in FOUR]) == "p_"
+    assert redundant_prefix([*({key: 1} for key in FOUR), {"a": 1}]) == "p_"
+    assert redundant_prefix([{key: 1} for key in FOUR], sample=3) == ""
+
+
+def test_the_sample_takes_no_more_than_it_needs() -> None:
+    """Whoever hands in an iterator goes on with the record after the sample."""
+    records = iter([{"id": number} for number in range(10)])
+    redundant_prefix(records, sample=4)
+    assert next(records) == {"id": 4}
+
+
+def test_keys_count_at_any_depth() -> None:
+    assert redundant_prefix([{"p_wrap": [[{"p_a": {"p_b": 1}}], {"p_c": 2}, "p_d"]}]) == "p_"
+
+
+def test_strip_prefix() -> None:
+    value = {"p_a": [{"p_b": "p_c"}, [1, {"p_p_d": None}]], "q": {"p_": 1}}
+    assert strip_prefix(value, "p_") == {"a": [{"b": "p_c"}, [1, {"p_d": None}]], "q": {"": 1}}
+    assert strip_prefix(value, "") is value
+
+
+def test_minify() -> None:
+    value = {"é": [1, 2.5, None, True], "x": "a b😀"}
+    assert minify(value) == '{"é":[1,2.5,null,true],"x":"a b😀"}'
+    assert minify(value, ascii=True) == '{"\\u00e9":[1,2.5,null,true],"x":"a b\\ud83d\\ude00"}'
+    assert json.loads(minify(value)) == json.loads(minify(value, ascii=True)) == value

@@ -1,0 +1,200 @@
+"""Exact cosine similarity, held against the plainest numpy there is."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from embedex import similarity
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def unit(count: int, dimension: int = 8, seed: int = 0) -> NDArray[np.float32]:
+    vectors = np.random.default_rng(seed).standard_normal((count, dimension)).astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+
+# ── making vectors ready ────────────────────────────────────────────────────────────────────────────
+
+
+def test_centring_subtracts_the_mean_and_brings_back_to_unit_length() -> None:
+    vectors = unit(20)
+    before = vectors.copy()
+    mean = vectors.mean(axis=0)
+    centred = similarity.centre(vectors, mean)
+    moved = vectors.astype(np.float64) - mean
+    np.testing.assert_allclose(centred, moved / np.linalg.norm(moved, axis=1, keepdims=True), atol=1e-6)
+    assert centred.dtype == np.float32
+    np.testing.assert_array_equal(vectors, before)
+
+
+def test_a_vector_equal_to_the_mean_has_no_direction_left() -> None:
+    same = np.repeat(unit(1), 3, axis=0)
+    centred = similarity.centre(same, same.mean(axis=0))
+    np.testing.assert_array_equal(centred, np.zeros_like(same))
+    one = similarity.centre(unit(3), unit(3)[1])
+    np.testing.assert_array_equal(one[1], np.zeros(8))
+    np.testing.assert_allclose(np.linalg.norm(one[[0, 2]], axis=1), 1, atol=1e-6)
+
+
+def test_a_fused_score_is_the_mean_of_both_scores() -> None:
+    text, image = unit(10, 8, 1), unit(10, 3, 2)
+    fused = similarity.fuse(text, image)
+    assert fused.shape == (10, 11)
+    assert fused.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(fused, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(fused @ fused.T, (text @ text.T + image @ image.T) / 2, atol=1e-6)
+
+
+# ── the best ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_best_are_the_highest_and_ties_go_by_position(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    scores = random.integers(-3, 4, 50).astype(np.float32)  # many ties, also at the edge of the k
+    expected = sorted(range(50), key=lambda position: (-scores[position], position))
+    for k in (1, 2, 7, 49, 50):
+        assert similarity.best(scores, k).tolist() == expected[:k]
+
+
+def test_the_best_of_fewer_than_k_are_all() -> None:
+    assert similarity.best(np.asarray([0.1, 0.3, 0.2], np.float32), 10).tolist() == [1, 2, 0]
+    assert similarity.best(np.empty(0, np.float32), 3).tolist() == []
+    assert similarity.best(np.ones(3, np.float32), 0).tolist() == []
+
+
+def test_the_best_of_each_group_come_in_the_groups_order_and_none_last() -> None:
+    groups = [None, "kanto", "johto", None, "kanto", "", "johto", "kanto"]
+    scores = np.asarray([9, 1, 5, 8, 3, 0, 5, 3], np.float32)
+    found = similarity.best_in_groups(scores, groups, 2)
+    assert [(group, positions.tolist()) for group, positions in found] == [
+        ("kanto", [4, 7]),
+        ("johto", [2, 6]),
+        ("", [5]),
+        (None, [0, 3]),
+    ]
+    assert similarity.best_in_groups(np.empty(0, np.float32), [], 2) == []
+
+
+# ── all pairs ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def brute_medians(vectors: NDArray[np.float32]) -> list[float]:
+    scores = vectors.astype(np.float64) @ vectors.astype(np.float64).T
+    return [float(np.median(np.delete(scores[row], row))) for row in range(len(vectors))]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 50, 51])
+@pytest.mark.parametrize("block_rows", [1, 3, 1000])
+def test_a_median_leaves_the_record_itself_out(count: int, block_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(similarity, "BLOCK_BYTES", 4 * count * block_rows)
+    vectors = unit(count)
+    assert sum(1 for _ in similarity.blocks(vectors)) == -(-count // block_rows)
+    medians = similarity.medians(vectors)
+    assert medians.dtype == np.float32
+    np.testing.assert_allclose(medians, brute_medians(vectors), atol=1e-6)
+
+
+def test_a_record_that_is_alone_has_no_median() -> None:
+    assert np.isnan(similarity.medians(unit(1))).tolist() == [True]
+    assert similarity.medians(unit(0)).shape == (0,)
+
+
+def test_equal_records_have_a_median_of_one() -> None:
+    np.testing.assert_allclose(similarity.medians(np.repeat(unit(1), 6, axis=0)), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 4 * 17 * 5, 2**20])
+def test_blocks_cover_every_pair_once(block_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(similarity, "BLOCK_BYTES", block_bytes)
+    vectors = unit(17)
+    seen = np.full((17, 17), np.nan)
+    for start, scores in similarity.blocks(vectors):
+        assert np.isnan(seen[start : start + len(scores)]).all()
+        seen[start : start + len(scores)] = scores
+    np.testing.assert_allclose(seen, vectors @ vectors.T, atol=1e-6)
+
+
+@pytest.mark.parametrize("side", [7, 8, 100])
+def test_few_records_are_shown_pair_by_pair(side: int) -> None:
+    vectors = unit(7)
+    square = similarity.pair_square(vectors, side)
+    assert square.dtype == np.float32
+    np.testing.assert_allclose(square, vectors.astype(np.float64) @ vectors.T.astype(np.float64), atol=1e-6)
+
+
+@pytest.mark.parametrize(("count", "side"), [(100, 10), (103, 10), (11, 10), (50, 1), (97, 60)])
+def test_a_cell_of_a_tiled_square_is_the_mean_over_its_pairs(count: int, side: int) -> None:
+    vectors = unit(count)
+    scores = vectors.astype(np.float64) @ vectors.T.astype(np.float64)
+    edges = [row * count // side for row in range(side + 1)]
+    expected = [
+        [scores[top:bottom, left:right].mean() for left, right in pairwise(edges)] for top, bottom in pairwise(edges)
+    ]
+    square = similarity.pair_square(vectors, side)
+    assert square.shape == (side, side)
+    assert square.dtype == np.float32
+    np.testing.assert_allclose(square, expected, atol=1e-6)
+
+
+def test_group_means_leave_a_records_pair_with_itself_out() -> None:
+    vectors = unit(12)
+    starts = [0, 5, 6, 8]
+    members = [range(5), range(5, 6), range(6, 8), range(8, 12)]
+    scores = vectors.astype(np.float64) @ vectors.T.astype(np.float64)
+    expected = np.full((4, 4), np.nan)
+    for one, rows in enumerate(members):
+        for other, columns in enumerate(members):
+            pairs = [scores[row, column] for row in rows for column in columns if row != column]
+            if pairs:
+                expected[one, other] = np.mean(pairs)
+    means = similarity.group_means(vectors, starts)
+    assert means.dtype == np.float32
+    np.testing.assert_allclose(means, expected, atol=1e-6)
+    assert np.isnan(means).sum() == 1
+    assert np.isnan(means[1, 1]), "the group of one"
+
+
+# ── answers ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_records_answer_is_its_best_passage_and_the_middle_of_all(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    vectors, question = unit(30, 8, seed), unit(1, 8, seed + 100)[0]
+    count = 12
+    owner = np.concatenate([np.arange(count), random.integers(0, count, 40)])  # each record owns at least one
+    passage = random.integers(0, 30, len(owner))
+    shuffled = random.permutation(len(owner))
+    owner, passage = owner[shuffled], passage[shuffled]
+
+    scores, best = similarity.passage_scores(vectors, question, owner, passage, count)
+
+    for record in range(count):
+        own = passage[owner == record]
+        cosines = vectors[own].astype(np.float64) @ question
+        middle = vectors[own].astype(np.float64).sum(axis=0)
+        expected = (cosines.max() + middle @ question / np.linalg.norm(middle)) / 2
+        assert scores[record] == pytest.approx(expected, abs=1e-6)
+        assert best[record] == own[np.argmax(cosines)]
+
+
+def test_of_two_equally_good_passages_the_first_is_shown() -> None:
+    vectors = unit(4)[[2, 1, 0, 0]]
+    owner, passage = np.asarray([0, 0, 0, 1]), np.asarray([3, 1, 2, 0])
+    _, best = similarity.passage_scores(vectors, vectors[2], owner, passage, 2)
+    assert best.tolist() == [2, 0]
+
+
+def test_passages_that_cancel_out_have_a_middle_that_says_nothing() -> None:
+    vectors = unit(1)[[0, 0]] * np.asarray([[1], [-1]], np.float32)
+    owner, passage = np.zeros(2, np.int64), np.arange(2)
+    scores, best = similarity.passage_scores(vectors, vectors[0], owner, passage, 1)
+    assert best.tolist() == [0]
+    np.testing.assert_allclose(scores, [0.5], atol=1e-6)
