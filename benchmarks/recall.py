@@ -36,6 +36,7 @@ class AsWritten(str):
     __slots__ = ()
 
     def lower(self) -> str:
+        """The text itself."""
         return self
 
 
@@ -48,15 +49,19 @@ class Task:
     types: list[set[str]]
 
     def part(self, keep: Sequence[int]) -> Task:
+        """The task of some species alone."""
         return Task([self.ids[i] for i in keep], self.families[list(keep)], [self.types[i] for i in keep])
 
     def recall(self, top: NDArray[np.int64]) -> NDArray[np.float64]:
         """Of each species the share of its relatives among its `top`, shape (n, K); NaN without relatives."""
         relatives = np.bincount(self.families)[self.families] - 1
         found = (self.families[top] == self.families[:, None]).sum(axis=1)
-        return np.divide(found, relatives, out=np.full(len(found), np.nan), where=relatives > 0)
+        shares: NDArray[np.float64] = np.full(len(found), np.nan)
+        np.divide(found, relatives, out=shares, where=relatives > 0)
+        return shares
 
     def type_share(self, top: NDArray[np.int64]) -> float:
+        """The mean share of `top` that has a type of the species."""
         shared = [[bool(self.types[i] & self.types[j]) for j in row] for i, row in enumerate(top)]
         return float(np.mean(shared))
 
@@ -141,7 +146,7 @@ def text_variants(task: Task, records: Sequence[Record], main: set[str], setting
 
     prefix, escaped = settings.strip_prefix, settings.ascii
     compare(
-        f"Text variants; the default strips {prefix!r}, lower-cases, and {'keeps' if escaped else 'undoes'} \\u escapes",
+        f"Text variants; default: {prefix!r} stripped, lower-cased, escapes {'kept' if escaped else 'undone'}",
         task,
         {
             "default": tops(prefix, escaped, str),

@@ -84,7 +84,7 @@ def pictures(host: Path, to: Path) -> dict[str, Path]:
 def ranks(collection: Collection, by: By, centred: bool) -> dict[str, tuple[int, float]]:
     """The rank and the median score of each record, by its id."""
     hits = collection.unusual(k=len(collection), by=by, centred=centred).hits
-    return {hit.item.id: (hit.rank, hit.score) for hit in hits}
+    return {hit.item.id: (hit.rank, np.nan if hit.score is None else hit.score) for hit in hits}
 
 
 def compare(collection: Collection, by: By, groups: dict[str, list[str]]) -> None:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,9 @@ from embedex.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from conftest import Museum
     from numpy.typing import NDArray
 
+    from conftest import Museum
     from embedex.encoders.base import Modality
     from embedex.results import By, Hit
 
@@ -45,7 +46,8 @@ def described(name: str, modality: Modality, space: str, dimension: int) -> Enco
 
 def unit(rows: Sequence[Sequence[float]], dimension: int) -> Vectors:
     vectors = np.asarray(rows, np.float32).reshape(-1, dimension)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths: Vectors = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / lengths
 
 
 class Letters:
@@ -112,7 +114,25 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "ENTRIES", (*registry.ENTRIES, *stubs))
 
 
-WORDS = "quilt amber fjord vex jumpy lynx sphinx black quartz judge vow zebra hymn glib kelp drowsy mica".split()
+WORDS = (
+    "quilt",
+    "amber",
+    "fjord",
+    "vex",
+    "jumpy",
+    "lynx",
+    "sphinx",
+    "black",
+    "quartz",
+    "judge",
+    "vow",
+    "zebra",
+    "hymn",
+    "glib",
+    "kelp",
+    "drowsy",
+    "mica",
+)
 GROUPS: tuple[str | None, ...] = ("hats", "shoes", None, "hats", "gloves")
 PICTURELESS = ("4", "9")
 
@@ -202,7 +222,8 @@ def centred(vectors: dict[str, Vectors], main: Callable[[str], bool] = lambda _:
 
 
 def fused(text: dict[str, Vectors], image: dict[str, Vectors]) -> dict[str, Vectors]:
-    return {id_: np.concatenate([text[id_], image[id_]]) / np.float32(2**0.5) for id_ in text if id_ in image}
+    both = {id_: np.concatenate([text[id_], image[id_]]) for id_ in text if id_ in image}
+    return {id_: (each / 2**0.5).astype(np.float32) for id_, each in both.items()}
 
 
 def ranked(scores: dict[str, float], k: int) -> list[tuple[str, float]]:
@@ -213,7 +234,7 @@ def agree(hits: Sequence[Hit], expected: Sequence[tuple[str, float]]) -> None:
     """The same records in the same order with the same scores."""
     assert expected
     assert [hit.item.id for hit in hits] == [id_ for id_, _ in expected]
-    assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected], abs=1e-5)
+    assert [hit.value for hit in hits] == pytest.approx([score for _, score in expected], abs=1e-5)
 
 
 def sides(by: By, pictures: dict[str, Path], *, centre: bool) -> dict[str, Vectors]:
@@ -228,7 +249,9 @@ def sides(by: By, pictures: dict[str, Path], *, centre: bool) -> dict[str, Vecto
 
 def test_a_collection_is_opened_as_it_was_made(make: Callable[..., Collection], tmp_path: Path) -> None:
     made = make()
-    assert repr(made) == (f"<Collection 'Things' in '{tmp_path / 'dex'}': 23 records, 21 pictures, embeddings: none>")
+    assert repr(made) == (
+        f"<Collection 'Things' in '{tmp_path / 'dex'}': 23 records, 21 with a picture, embeddings: none>"
+    )
     opened = Collection.open(str(tmp_path / "dex"))
     assert repr(opened) == repr(made)
     assert opened.manifest == made.manifest
@@ -366,9 +389,22 @@ def test_more_neighbours_than_there_are_gives_them_all(things: Collection) -> No
     assert len(things.similar("1", k=1000).hits) == 22
 
 
-def test_a_condition_that_nothing_fulfils_gives_an_empty_answer(things: Collection) -> None:
-    result = things.similar("1", where="size < 0")
-    assert (list(result.hits), result.basis.count) == ([], 0)
+@pytest.mark.parametrize("condition", ["size < 0", "_id = '1'"])
+def test_a_condition_that_leaves_no_other_record_is_refused(things: Collection, condition: str) -> None:
+    with pytest.raises(InputError, match="No other record is left"):
+        things.similar("1", where=condition)
+    with pytest.raises(InputError, match="No passage is left"):
+        things.ask("quartz", where="size < 0")
+
+
+def test_where_only_what_is_left_out_by_default_fits_the_message_says_how_to_have_it(
+    make: Callable[..., Collection],
+) -> None:
+    collection = make(default_where="size <= 15")
+    collection.embed(text=Letters(), image=None)
+    with pytest.raises(InputError, match="--all"):
+        collection.similar("1", where="size > 20")
+    assert len(collection.similar("1", where="size > 20", everything=True).hits) == 3
 
 
 def test_records_that_point_the_same_way_score_nothing_once_centred(tmp_path: Path) -> None:
@@ -511,10 +547,7 @@ def test_the_means_of_groups_leave_out_a_record_with_itself(things: Collection) 
 def test_more_records_than_rows_become_tiles_with_their_mean(things: Collection) -> None:
     full, tiled = things.pairs(), things.pairs(side=5)
     edges = [row * 23 // 5 for row in range(6)]
-    expected = [
-        [full.matrix[a:b, c:d].mean() for c, d in zip(edges[:-1], edges[1:], strict=True)]
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    expected = [[full.matrix[a:b, c:d].mean() for c, d in pairwise(edges)] for a, b in pairwise(edges)]
     assert tiled.matrix == pytest.approx(np.asarray(expected), abs=1e-5)
     assert tiled.count == 23
     assert tiled.group_means == pytest.approx(full.group_means)
@@ -578,6 +611,7 @@ def test_similar_in_a_map_is_the_smallest_distance(things: Collection) -> None:
     result = things.similar("6", k=7, by="map")
     agree(result.hits, sorted(distances.items(), key=lambda each: each[1])[:7])
     assert (result.basis.measure, result.basis.encoder) == ("distance", "pca of letters")
+    assert [(hit.score, hit.distance) for hit in result.hits] == [(None, hit.value) for hit in result.hits]
 
 
 def test_a_map_without_a_name_is_the_only_one_or_the_default(things: Collection) -> None:
@@ -676,7 +710,7 @@ def test_a_question_held_against_passages_agrees_with_brute_force(things: Collec
     assert [hit.passage for hit in result.hits] == [best[hit.item.id] for hit in result.hits]
     assert {hit.passage_path for hit in result.hits} == {"notes"}
     assert result.basis.count == len(scores) == 20
-    assert "3 records have no passage" in result.basis.note
+    assert "3 records without a passage" in result.basis.note
 
 
 def test_a_passage_that_several_records_hold_answers_for_each(tmp_path: Path) -> None:
@@ -715,7 +749,7 @@ def test_where_text_and_pictures_share_a_space_a_question_meets_the_pictures(tmp
     }
     agree(raw.hits, ranked(scores, 2))
     assert (raw.against, raw.basis.by, raw.hits[0].item.id) == ("pictures", "image", "rose")
-    assert "1 records have no picture" in raw.basis.note
+    assert "1 record without a picture" in raw.basis.note
     assert collection.ask("green and blue", k=1, against="records").against == "records"
     assert collection.ask("blue", k=1).hits[0].item.id == "sky"
 
@@ -944,6 +978,11 @@ def test_an_unknown_encoder_is_refused_before_anything_is_embedded(make: Callabl
         collection.embed(text="descriptor", image=Colours())
     assert not collection.has("text")
     assert not collection.has("image")
+
+
+def test_to_embed_nothing_is_refused(make: Callable[..., Collection]) -> None:
+    with pytest.raises(InputError, match="nothing to embed"):
+        make().embed(text=None, image=None)
 
 
 def test_an_encoder_that_gives_no_unit_vectors_is_refused_and_nothing_is_kept(

@@ -105,6 +105,11 @@ def verbs() -> dict[str, argparse.ArgumentParser]:
     return dict(next(each.choices for each in actions if isinstance(each, argparse._SubParsersAction)))
 
 
+def help_text(parser: argparse.ArgumentParser) -> str:
+    """The help of a verb; Python 3.14 may colour it."""
+    return re.sub(r"\x1b\[[\d;]*m", "", parser.format_help())
+
+
 def anchors(page: Path) -> set[str]:
     """What a link may name after ``#``."""
     headings = _HEADING.findall(_FENCED.sub("", page.read_text(encoding="utf-8")))
@@ -122,7 +127,7 @@ def test_every_verb_has_one_section_with_its_help() -> None:
         for block in _HELP.finditer(text):
             found.setdefault(block["verb"], []).append(block["text"])
             assert f"\n## embedex {block['verb']}\n" in text[: block.start()], shown(page)
-    expected = {verb: [parser.format_help()] for verb, parser in verbs().items()}
+    expected = {verb: [help_text(parser)] for verb, parser in verbs().items()}
     assert found == expected, "Write them anew with: python tests/test_docs.py --write"
 
 
@@ -182,7 +187,7 @@ def write_help() -> None:
     parsers = verbs()
 
     def anew(block: re.Match[str]) -> str:
-        return f"<!-- help: {block['verb']} -->\n```text\n{parsers[block['verb']].format_help()}```\n<!-- /help -->"
+        return f"<!-- help: {block['verb']} -->\n```text\n{help_text(parsers[block['verb']])}```\n<!-- /help -->"
 
     for page in PAGES:
         page.write_text(_HELP.sub(anew, page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -46,7 +46,7 @@ SAME_FLOOR = {
 }
 """Who may import from the same floor: (importer, imported). Still no circle: none of them is there both ways."""
 
-PARQUET = {"store", "sources.files"}
+PARQUET = {"store", "sources.table_files"}
 """Who may read or write Parquet: the collection's files, and a person's own."""
 
 FACADE = "__init__"

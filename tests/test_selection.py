@@ -95,6 +95,20 @@ def test_a_field_of_several_types_is_json() -> None:
     assert chosen("size IS NULL", data) == [4]
 
 
+def test_texts_that_look_like_dates_times_and_uuids_stay_texts() -> None:
+    data = [
+        {"day": f"202{row}-01-01", "hour": f"1{row}:00:00", "key": f"123e4567-e89b-12d3-a456-42661417400{row}"}
+        for row in range(3)
+    ]
+    assert chosen("day LIKE '2021%'", data) == [1]
+    assert chosen("hour = '12:00:00'", data) == [2]
+    assert chosen("key LIKE '%000'", data) == [0]
+
+
+def test_a_field_that_is_always_null_is_an_empty_text() -> None:
+    assert chosen("colour = 'red' OR _group = 'none such'", [{"colour": None}] * 3) == []
+
+
 def test_long_and_odd_values_come_through() -> None:
     data: list[dict[str, Any]] = [
         {"text": "x" * 300_000},

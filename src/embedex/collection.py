@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -231,11 +231,11 @@ class Collection:
         return len(self._index.ids)
 
     def __repr__(self) -> str:
-        pictures = sum(picture is not None for picture in self._index.pictures)
+        pictures = len(self._index.pictures) - self._index.pictures.count(None)
         names = ", ".join(self._store.embedding_names()) or "none"
         return (
-            f"<Collection {self.title!r} in {str(self.folder)!r}: {len(self):,} records, "
-            f"{pictures:,} pictures, embeddings: {names}>"
+            f"<Collection {self.title!r} in {str(self.folder)!r}: {counted(len(self))}, "
+            f"{pictures:,} with a picture, embeddings: {names}>"
         )
 
     def items(self, *, where: str = "", everything: bool = False) -> list[Item]:
@@ -299,6 +299,8 @@ class Collection:
         # Both of them first: a wrong name should not show after hours of the other's work.
         text = registry.load(text, "text") if isinstance(text, str) else text
         image = registry.load(image, "image") if isinstance(image, str) else image
+        if text is None and image is None:
+            raise InputError("There is nothing to embed: both encoders were left out.")
         self._ready.clear()
         sweep_parts(self.folder / "embeddings")
         reports = []
@@ -428,12 +430,15 @@ class Collection:
             )
         chosen = np.flatnonzero(self._chosen(where, everything)[compared.rows])
         chosen = chosen[chosen != position]
+        if len(chosen) == 0:
+            raise InputError("No other record is left to compare.", cure=self._wider(where, everything))
         if by == "map":
-            scores = -projection.map_distances(compared.vectors, position)[chosen]
+            values = projection.map_distances(compared.vectors, position)[chosen]
         else:
-            scores = compared.vectors[chosen] @ compared.vectors[position]
-        hits = self._hits(compared.rows[chosen], scores, k, per_group, sign=-1 if by == "map" else 1)
-        return Similar(self._item(row), hits, per_group, compared.basis(len(chosen)))
+            values = compared.vectors[chosen] @ compared.vectors[position]
+        basis = compared.basis(len(chosen))
+        hits = self._hits(compared.rows[chosen], values, k, per_group, basis.measure, lowest=by == "map")
+        return Similar(self._item(row), hits, per_group, basis)
 
     def unusual(
         self,
@@ -457,11 +462,15 @@ class Collection:
         compared = self._compared(by, centred is True, map_name)
         chosen = np.flatnonzero(self._chosen(where, everything)[compared.rows])
         if len(chosen) < 2:
-            raise InputError(f"What is unusual takes at least two records; {len(chosen)} is left to compare.")
+            raise InputError(
+                f"What is unusual takes at least two records; {len(chosen)} is left to compare.",
+                cure=self._wider(where, everything),
+            )
         vectors = compared.vectors[chosen]
-        medians = similarity.medians(vectors) if by != "map" else -projection.median_distances(vectors)
-        hits = self._hits(compared.rows[chosen], -medians, k, per_group, sign=1 if by == "map" else -1)
-        return Unusual(hits, per_group, compared.basis(len(chosen)))
+        medians = projection.median_distances(vectors) if by == "map" else similarity.medians(vectors)
+        basis = compared.basis(len(chosen))
+        hits = self._hits(compared.rows[chosen], medians, k, per_group, basis.measure, lowest=by != "map")
+        return Unusual(hits, per_group, basis)
 
     def ask(
         self,
@@ -534,11 +543,13 @@ class Collection:
         if without:
             lack = {"passages": "passage", "pictures": "picture", "records": "text embedding"}[against]
             note = ". ".join(part for part in (note, f"{counted(without)} without a {lack}") if part)
-        hits = self._hits(rows[chosen], scores[chosen], k, per_group=False)
+        if len(chosen) == 0:
+            raise InputError(f"No {against[:-1]} is left to compare.", cure=self._wider(where, everything))
+        hits = self._hits(rows[chosen], scores[chosen], k, False, measure)
         if stored and best_passage:
             by_id = {record_id: row for row, record_id in enumerate(self._index.ids)}
             hits = [
-                Hit(hit.item, hit.score, hit.rank, stored.texts[place], stored.paths[place])
+                replace(hit, passage=stored.texts[place], passage_path=stored.paths[place])
                 for hit in hits
                 for place in [best_passage[by_id[hit.item.id]]]
             ]
@@ -567,7 +578,7 @@ class Collection:
         compared = self._compared(by, centred is True, map_name)
         chosen = np.flatnonzero(self._chosen(where, everything)[compared.rows])
         if len(chosen) == 0:
-            raise InputError("No record is left to compare.", cure="Ask with another --where, or --all.")
+            raise InputError("No record is left to compare.", cure=self._wider(where, everything))
         labels = [self._index.groups[row] for row in compared.rows[chosen]]
         first: dict[str | None, int] = {}
         for label in labels:
@@ -817,19 +828,34 @@ class Collection:
         return rows, scores, dict(zip(rows.tolist(), best.tolist(), strict=True))
 
     def _hits(
-        self, rows: NDArray[np.int64], scores: NDArray[np.float32], k: int, per_group: bool, sign: int = 1
+        self,
+        rows: NDArray[np.int64],
+        values: NDArray[np.float32],
+        k: int,
+        per_group: bool,
+        measure: Measure,
+        *,
+        lowest: bool = False,
     ) -> list[Hit]:
-        """The k rows of highest score, overall or in each group; `sign` turns a score back into what people read."""
+        """The k rows of highest (or `lowest`) value, overall or in each group, best first."""
+        order = -values if lowest else values
         if per_group:
             labels = [self._index.groups[row] for row in rows]
-            ranked = [positions for _, positions in similarity.best_in_groups(scores, labels, k)]
+            ranked = [positions for _, positions in similarity.best_in_groups(order, labels, k)]
         else:
-            ranked = [similarity.best(scores, k)]
-        return [
-            Hit(self._item(int(rows[position])), sign * float(scores[position]), rank)
-            for positions in ranked
-            for rank, position in enumerate(positions, start=1)
-        ]
+            ranked = [similarity.best(order, k)]
+        hits = []
+        for positions in ranked:
+            for rank, position in enumerate(positions, start=1):
+                item, value = self._item(int(rows[position])), float(values[position])
+                hits.append(Hit(item, None, rank, value) if measure == "distance" else Hit(item, value, rank))
+        return hits
+
+    def _wider(self, where: str, everything: bool) -> str:
+        """What to do where a question leaves no record."""
+        if self.manifest.default_where and not everything:
+            return f"By default only those of {self.manifest.default_where!r} are compared; --all takes the others too."
+        return "Ask with a wider condition." if where else ""
 
     def _counter(self, progress: Progress | None, what: str, total: int | None = None) -> Callable[[int], None] | None:
         if progress is None:
@@ -848,7 +874,7 @@ _LACKS: dict[By, str] = {
 
 def _at_least_one(value: int, name: str) -> None:
     if value < 1:
-        raise InputError(f"{name} is {value}.", allowed="At least 1.")
+        raise InputError(f"{name} is {value}; it must be at least 1.")
 
 
 def _keep(path: Path, record_id: str, images: Path) -> str:

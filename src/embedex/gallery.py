@@ -17,12 +17,10 @@ from typing import TYPE_CHECKING
 from embedex.collection import Collection, Progress
 from embedex.errors import InputError, MissingExtraError
 from embedex.files import file_name
-from embedex.results import Answers, By, Map, Pairs, Similar, TokenReport, Unusual
+from embedex.results import Answers, By, Map, Pairs, Result, Similar, TokenReport, Unusual
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Result = TokenReport | Similar | Unusual | Answers | Pairs | Map
 
 STRIPS: tuple[By, ...] = ("text", "image", "map")
 """What a record's strips compare."""

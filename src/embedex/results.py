@@ -89,17 +89,25 @@ class Hit:
 
     Attributes:
         item: the record.
-        score: by the basis' measure.
+        score: the cosine, or None in a map.
         rank: 1 for the best, counted within the group where the answer is by group.
+        distance: the Euclidean distance in a map, or None where there is a score.
         passage: the passage that answered a question, or None.
         passage_path: the passage's JSON path, or None.
     """
 
     item: Item
-    score: float
+    score: float | None
     rank: int
+    distance: float | None = None
     passage: str | None = None
     passage_path: str | None = None
+
+    @property
+    def value(self) -> float:
+        """The score, or in a map the distance: what `Basis.measure` says."""
+        number = self.score if self.distance is None else self.distance
+        return float("nan") if number is None else number
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +124,7 @@ class Similar:
 class Unusual:
     """The records with the lowest median similarity to all others, lowest first, or group by group.
 
-    `hits[i].score` is that median.
+    `hits[i].value` is that median.
     """
 
     hits: Sequence[Hit]
@@ -230,3 +238,7 @@ class TokenReport:
     ids: Sequence[str]
     tokenizers: Sequence[TokenCounts]
     by_path: Sequence[tuple[str, int]] = field(default_factory=tuple)
+
+
+Result = TokenReport | Similar | Unusual | Answers | Pairs | Map
+"""Anything that can be shown as a table and drawn as a chart."""

@@ -18,8 +18,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FORMAT = (
-    "format = 'newline_delimited', sample_size = -1, maximum_object_size = 268435456, map_inference_threshold = -1"
+    "format = 'newline_delimited', sample_size = -1, maximum_object_size = 268435456, "
+    # A date in JSON is a text, and `released LIKE '2020%'` is a sensible condition: no format that any text fits.
+    "map_inference_threshold = -1, dateformat = '%%', timestampformat = '%%'"
 )
+
+_TEXT_TYPES = ("UUID", "TIME", '"NULL"')
+"""What DuckDB makes of some texts, and of fields that are always null."""
 
 
 def where(
@@ -60,8 +65,12 @@ def where(
                 file.write(minify({**own, **strip_prefix(record.data, prefix), **own}) + "\n")
         database = duckdb.connect(config={"threads": 2})
         try:
-            database.execute(f"CREATE TABLE records AS FROM read_json(?, {_FORMAT})", [str(lines)])
-            columns = [row[0] for row in database.execute("DESCRIBE records").fetchall()]
+            read = f"read_json(?, {_FORMAT})"
+            described = database.execute(f"DESCRIBE FROM {read}", [str(lines)]).fetchall()
+            columns = [row[0] for row in described]
+            texts = ["_name", "_group", *(row[0] for row in described if row[1] in _TEXT_TYPES)]
+            casts = ", ".join(f"{_quoted(name)}::VARCHAR AS {_quoted(name)}" for name in dict.fromkeys(texts))
+            database.execute(f"CREATE TABLE records AS SELECT * REPLACE ({casts}) FROM {read}", [str(lines)])  # noqa: S608
             database.execute("SET enable_external_access = false; SET lock_configuration = true")
             # On a line of its own, so that a comment in the condition cannot swallow the bracket.
             query = f"SELECT _row FROM records WHERE (\n{condition}\n)"  # noqa: S608 - checked below, sandboxed above
@@ -82,6 +91,11 @@ def where(
         finally:
             database.close()
     return chosen
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
 
 
 def find(query: str, ids: Sequence[str], names: Sequence[str]) -> int:

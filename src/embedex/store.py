@@ -6,7 +6,7 @@
     images/                     the pictures, as they came
     embeddings/text.parquet     id, content_hash, embedding: fixed_size_list<float>[d]; null without a document
     embeddings/image.parquet
-    embeddings/passages.parquet one row a distinct passage: content_hash, ids, path, text, embedding
+    embeddings/passages.parquet one row a distinct passage: ids, path, text, embedding
     embeddings/.partial/        finished shards of a run that has not ended
     maps/umap.parquet           id, x, y and perhaps z, with the fit's parameters in the file's metadata
 

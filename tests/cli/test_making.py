@@ -176,13 +176,14 @@ def test_made_again_the_collection_keeps_its_embeddings(folder: Folder) -> None:
     dex = folder.path / "dex"
     assert folder.run("new", dex, lines) == 0
     assert folder.run("embed", dex) == 0
-    assert folder.printed[0].split()[-10:] == "text wordllama 5 5 0 passages wordllama 0 0 0".split()
+    assert folder.printed[0].split()[-10:-5] == ["text", "wordllama", "5", "5", "0"]
+    assert folder.printed[0].split()[-5:] == ["passages", "wordllama", "0", "0", "0"]
     write_records(lines, [{"id": n, "x": f"word {n + n // 4}"} for n in range(5)])
     assert folder.run("new", dex, lines) == 0
     assert folder.run("similar", dex, "1") == 0
     assert "the records have changed since they were embedded" in " ".join(folder.printed[0].split())
     assert folder.run("embed", dex) == 0
-    assert folder.printed[0].split()[-10:-5] == "text wordllama 5 1 0".split()
+    assert folder.printed[0].split()[-10:-5] == ["text", "wordllama", "5", "1", "0"]
 
 
 # ── pictures ────────────────────────────────────────────────────────────────────────────────────────
@@ -211,7 +212,7 @@ def test_pictures_that_cannot_be_used_are_named_and_their_records_stay(folder: F
     told = broken_pictures(images)
     stems = ["good", *(name.partition(".")[0] for name in told)]
     lines = write_records(folder.path / "r.jsonl", [{"id": stem} for stem in stems])
-    command = ["new", folder.path / "dex", lines, "--images", images]
+    command: list[str | Path] = ["new", folder.path / "dex", lines, "--images", images]
     assert folder.run(*command) == 0
     for name, message in told.items():
         (line,) = [line for line in folder.err.splitlines() if f"set aside: {images / name}: " in line]
@@ -255,7 +256,15 @@ def test_a_picture_outside_the_folder_is_not_followed(folder: Folder, value: str
     draw(folder.path / "images/good.png")
     (folder.path / "images/link.png").symlink_to(folder.path / "secret.png")
     lines = write_records(folder.path / "r.jsonl", [{"id": 1, "file": "good.png"}, {"id": 2, "file": value}])
-    command = ["new", folder.path / "dex", lines, "--images", folder.path / "images", "--image-path", "file"]
+    command: list[str | Path] = [
+        "new",
+        folder.path / "dex",
+        lines,
+        "--images",
+        folder.path / "images",
+        "--image-path",
+        "file",
+    ]
     assert folder.run(*command) == 0
     assert f"set aside: {lines}:2: its picture {value!r} {LEAVING[value]}" in folder.err
     assert [item.id for item in Collection.open(folder.path / "dex").items() if item.picture] == ["1"]
@@ -266,7 +275,15 @@ def test_a_picture_outside_the_folder_is_not_followed(folder: Folder, value: str
 def test_a_picture_that_is_no_text_is_named(folder: Folder) -> None:
     draw(folder.path / "images/a.png")
     lines = write_records(folder.path / "r.jsonl", [{"id": 1, "file": ["a.png"]}, {"id": 2, "file": None}])
-    command = ["new", folder.path / "dex", lines, "--images", folder.path / "images", "--image-path", "file"]
+    command: list[str | Path] = [
+        "new",
+        folder.path / "dex",
+        lines,
+        "--images",
+        folder.path / "images",
+        "--image-path",
+        "file",
+    ]
     assert folder.run(*command) == 0
     assert f"{lines}:1: its picture is ['a.png'], not a path" in folder.err
     assert f"{lines}:2" not in folder.err
@@ -277,8 +294,7 @@ def test_pictures_of_no_record_are_told(folder: Folder) -> None:
         draw(folder.path / f"images/{stem}.png")
     lines = write_records(folder.path / "r.jsonl", [{"id": 1}])
     assert folder.run("new", folder.path / "dex", lines, "--images", folder.path / "images") == 0
-    assert "1 files in" in folder.err or "1 file in" in folder.err
-    assert "stray.png" in folder.err
+    assert f"Without a record in {folder.path / 'images'}: 1 of its files, such as stray.png" in folder.err
 
 
 def test_a_picture_that_breaks_after_the_making_is_named_by_embed(folder: Folder) -> None:
@@ -293,7 +309,7 @@ def test_a_picture_that_breaks_after_the_making_is_named_by_embed(folder: Folder
     assert "record 2" in folder.err
     assert folder.run("embed", dex) == 0
     assert "set aside: record 2" in folder.err
-    assert folder.printed[0].split()[-5:] == "image descriptor 4 3 1".split()
+    assert folder.printed[0].split()[-5:] == ["image", "descriptor", "4", "3", "1"]
     assert folder.run("similar", dex, "2", "--by", "image") == 2
     assert folder.run("similar", dex, "1", "--by", "image") == 0
 
@@ -368,7 +384,7 @@ def test_pull_hands_its_options_to_the_source_and_makes_a_collection(
     monkeypatch.setattr(pokemon, "gather", gather)
     tables = folder.path / "csv"
     dex = folder.path / "dex"
-    command = ["pull", "pokemon", "--to", dex, "--from", "tables", "--tables", tables, "--refresh"]
+    command: list[str | Path] = ["pull", "pokemon", "--to", dex, "--from", "tables", "--tables", tables, "--refresh"]
     assert folder.run(*command, "--endpoint", "http://localhost/graphql") == 0
     assert (given["origin"], given["tables"], given["refresh"]) == ("tables", tables, True)
     assert (given["endpoint"], given["to_images"]) == ("http://localhost/graphql", dex / "images")

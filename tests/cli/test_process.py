@@ -102,6 +102,11 @@ def test_python_dash_m_is_the_command(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert capsys.readouterr().out.startswith("model,embeds,dimensions")
 
 
+def test_no_words_at_all_ask_for_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    assert "embedex demo" in capsys.readouterr().out
+
+
 def test_the_version_is_the_packages_own(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
@@ -109,7 +114,7 @@ def test_the_version_is_the_packages_own(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out == f"embedex {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["similar"], ["frobnicate"], ["similar", "dex", "x", "--by", "smell"]])
+@pytest.mark.parametrize("arguments", [["similar"], ["frobnicate"], ["similar", "dex", "x", "--by", "smell"]])
 def test_a_command_line_that_is_none_shows_how_it_goes_and_ends_with_2(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,7 +29,7 @@ def answers_chart(result: Answers, *, date: datetime.date) -> Figure:
     """
     hits = finite(result.hits)[:_MOST]
     count = "The best answer" if len(hits) == 1 else f"The {len(hits)} best answers" if hits else "No answer"
-    axis = scale((hit.score for hit in hits), result.basis.measure)
+    axis = scale((hit.value for hit in hits), result.basis.measure)
     return draw_rows(
         hits,
         axis,
@@ -38,6 +38,6 @@ def answers_chart(result: Answers, *, date: datetime.date) -> Figure:
         basis=result.basis,
         date=date,
         per_group=False,
-        accent=axis.best(hit.score for hit in hits),
+        accent=axis.best(hit.value for hit in hits),
         nothing="No record answers this.",
     )

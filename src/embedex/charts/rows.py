@@ -107,16 +107,16 @@ def draw_rows(
                 style.write(figure, left + _PORTRAIT, y - 0.1, group, SMALL, colour=GREY)
             colour = ACCENT if first else BAR
             if axis.bars:
-                axes.barh(middle, hit.score, min(0.26, 0.4 * tall), color=colour, linewidth=0)
+                axes.barh(middle, hit.value, min(0.26, 0.4 * tall), color=colour, linewidth=0)
             else:
-                axes.plot([axis.low, hit.score], [middle, middle], color=colour, linewidth=0.9, linestyle=":")
-                axes.plot([hit.score], [middle], marker="o", markersize=7, color=colour)
-            score_at = axis_left + (max(hit.score, 0.0 if axis.bars else hit.score) - axis.low) * unit + 0.1
+                axes.plot([axis.low, hit.value], [middle, middle], color=colour, linewidth=0.9, linestyle=":")
+                axes.plot([hit.value], [middle], marker="o", markersize=7, color=colour)
+            score_at = axis_left + (max(hit.value, 0.0 if axis.bars else hit.value) - axis.low) * unit + 0.1
             style.write(
                 figure,
                 score_at,
                 y,
-                axis.text(hit.score),
+                axis.text(hit.value),
                 SMALL,
                 bold=first,
                 colour=ACCENT if first else INK,
@@ -131,7 +131,7 @@ def draw_rows(
 
 def finite(hits: Sequence[Hit]) -> list[Hit]:
     """The hits that have a score."""
-    return [hit for hit in hits if math.isfinite(hit.score)]
+    return [hit for hit in hits if math.isfinite(hit.value)]
 
 
 def _write_passage(figure: Figure, x: float, y: float, hit: Hit) -> None:

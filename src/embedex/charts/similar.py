@@ -48,7 +48,7 @@ def similar_strip(result: Similar, *, date: datetime.date) -> Figure:
         The closest of all stands out. Where the scores lie too close together for bars from zero, and for
         distances, dots take the bars' place.
     """
-    hits = [hit for hit in result.hits if math.isfinite(hit.score)]
+    hits = [hit for hit in result.hits if math.isfinite(hit.value)]
     runs = groupby(hits, lambda hit: hit.item.group if result.per_group else None)
     blocks = [list(run) for _, run in runs]
     columns = len(hits) + _GAP * (len(blocks) - 1) if hits else 1
@@ -71,8 +71,8 @@ def similar_strip(result: Similar, *, date: datetime.date) -> Figure:
         style.write(figure, middle, floor + _PLOT / 2, "Nothing to compare it with.", 12, colour=GREY, ha="center")
         return figure
 
-    axis = scale((hit.score for hit in hits), result.basis.measure)
-    best = axis.best(hit.score for hit in hits)
+    axis = scale((hit.value for hit in hits), result.basis.measure)
+    best = axis.best(hit.value for hit in hits)
     side = min(0.95 * pitch, 0.85)
     axes = style.panel(figure, _LEFT, floor, plot_width, _PLOT)
     axes.set_xlim(0, plot_width)
@@ -96,17 +96,17 @@ def similar_strip(result: Similar, *, date: datetime.date) -> Figure:
             middle = x + pitch / 2
             first = number == best
             if axis.bars:
-                axes.bar(middle, hit.score, min(0.72 * pitch, 0.6), color=ACCENT if first else BAR, linewidth=0)
-                ground = floor + (max(hit.score, 0.0) - bottom) * unit + 0.02
+                axes.bar(middle, hit.value, min(0.72 * pitch, 0.6), color=ACCENT if first else BAR, linewidth=0)
+                ground = floor + (max(hit.value, 0.0) - bottom) * unit + 0.02
             else:
                 colour = ACCENT if first else BAR
-                axes.plot([middle, middle], [bottom, hit.score], color=colour, linewidth=0.9, linestyle=":")
-                axes.plot([middle], [hit.score], marker="o", markersize=5, color=colour)
-                ground = floor + upwards * (hit.score - bottom) * unit + 0.06
+                axes.plot([middle, middle], [bottom, hit.value], color=colour, linewidth=0.9, linestyle=":")
+                axes.plot([middle], [hit.value], marker="o", markersize=5, color=colour)
+                ground = floor + upwards * (hit.value - bottom) * unit + 0.06
             colour = ACCENT if first else INK
             high = draw_portrait(figure, hit.item, _LEFT + middle, ground, side, on_ground=True)
             style.write(
-                figure, _LEFT + middle, ground + high + 0.11, axis.text(hit.score), 7.5,
+                figure, _LEFT + middle, ground + high + 0.11, axis.text(hit.value), 7.5,
                 bold=first, colour=colour, ha="center", on_white=True,
             )  # fmt: skip
             name = shorten(names[number], _LONGEST_NAME if slanted else pitch, SMALL, bold=True)

@@ -29,11 +29,11 @@ def unusual_chart(result: Unusual, *, date: datetime.date) -> Figure:
     hits = finite(result.hits)
     far = result.basis.measure == "distance"
     axis = scale(
-        (hit.score for hit in hits),
+        (hit.value for hit in hits),
         result.basis.measure,
         noun=f"median {'distance' if far else 'similarity'} to all others",
     )
-    scores = [-hit.score if far else hit.score for hit in hits]
+    scores = [-hit.value if far else hit.value for hit in hits]
     way = f"{'highest median distance' if far else 'lowest median similarity'} first"
     return draw_rows(
         hits,

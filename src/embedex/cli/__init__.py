@@ -23,7 +23,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     from embedex.cli.parser import build_parser
 
-    parsed = build_parser().parse_args(arguments)
+    parser = build_parser()
+    parsed = parser.parse_args(arguments)
+    if parsed.verb is None:
+        parser.print_help()
+        return 0
     try:
         from embedex.cli import verbs
 

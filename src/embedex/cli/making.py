@@ -122,7 +122,7 @@ def new_collection(
             found, left = find_pictures(ids, images, strictness=strictness)
             if left:
                 shown = ", ".join(path.name for path in left[:3])
-                say(f"{len(left):,} files in {images} match no record, such as {shown}")
+                say(f"Without a record in {images}: {len(left):,} of its files, such as {shown}")
         with output.progress() as progress:
             return check_pictures(found, strictness, lambda done, total: progress("Checking pictures", done, total))
 

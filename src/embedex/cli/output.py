@@ -60,6 +60,11 @@ def cells(table: Table) -> list[list[str]]:
     return [[_cell(value) for value in row] for row in table.rows]
 
 
+def heading(text: str) -> None:
+    """A line above a table, where the table goes."""
+    print(f"\n{text}")
+
+
 def say(text: str) -> None:
     """Tell a person what is going on; on standard error, so that pipes stay clean."""
     print(text, file=sys.stderr, flush=True)
@@ -121,7 +126,7 @@ def _cell(value: Cell) -> str:
         return "–"
     if isinstance(value, float):
         return f"{value:.3f}"
-    return f"{value:,}" if isinstance(value, int) and abs(value) >= 10_000 else str(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _plain(value: Any) -> Any:

@@ -10,23 +10,29 @@ from embedex._version import __version__
 FORMATS = ("table", "json", "csv")
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
+class _Help(argparse.HelpFormatter):
+    """Help of one width everywhere, so that the documents can hold it."""
+
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=28, width=96)
+
+
+class _TopHelp(_Help, argparse.RawDescriptionHelpFormatter):
+    """Keeps the lines of the examples at the end."""
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser = argparse.ArgumentParser(
         prog="embedex",
-        formatter_class=_Help,
+        formatter_class=_TopHelp,
         description="A Pokédex for any collection: raw JSON records and pictures in; similar, unusual, "
         "questions and maps out.",
         epilog="Start with:  embedex demo\nYour own:    embedex new my-dex cards.jsonl --name title --images pics/"
         "\n             embedex embed my-dex\n             embedex similar my-dex SOME-RECORD",
     )
     parser.add_argument("--version", action="version", version=f"embedex {__version__}")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, title="verbs")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
 
     def verb(name: str, summary: str, more: str = "") -> argparse.ArgumentParser:
         return verbs.add_parser(
@@ -48,7 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--on",
         choices=("auto", "pokemon", "sample"),
         default="auto",
-        help="auto: Pokémon, else the sample; pokemon: nothing else; sample: no network",
+        help="auto: Pokémon, else the sample; pokemon: nothing else; sample: without any network",
     )
 
     pull = verb(
@@ -173,7 +179,7 @@ def build_parser() -> argparse.ArgumentParser:
         "Ask what is near in it with: embedex similar DIR RECORD --by map",
     )
     _collection(a_map)
-    a_map.add_argument("--method", choices=("umap", "pca"), default="umap", help="(%(default)s)")
+    a_map.add_argument("--method", choices=("umap", "pca"), help="(umap where it is installed, else pca)")
     a_map.add_argument(
         "--by", choices=("text", "image", "fused"), help="what to fit it on (fused where there are pictures)"
     )
@@ -227,7 +233,7 @@ def _chart(parser: argparse.ArgumentParser) -> None:
 
 def _chart_file(text: str) -> Path:
     path = Path(text)
-    if path.suffix not in (".png", ".svg"):
+    if path.suffix.lower() not in (".png", ".svg"):
         raise argparse.ArgumentTypeError(f"{text} does not end in .png or .svg")
     return path
 

@@ -5,7 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from embedex.cli.output import Cell, Table
-from embedex.results import TOKEN_LIMITS, Answers, Basis, Hit, Map, Pairs, Similar, TokenReport, Unusual
+from embedex.collection import EmbedReport
+from embedex.results import TOKEN_LIMITS, Answers, Basis, Hit, Map, Pairs, Result, Similar, TokenReport, Unusual
+
+
+def of(result: Result) -> Table:
+    """The table of any result; of a map, which has a row a record, its settings."""
+    if isinstance(result, TokenReport):
+        return token_summary(result)
+    if isinstance(result, Similar):
+        return similar(result)
+    if isinstance(result, Unusual):
+        return unusual(result)
+    if isinstance(result, Answers):
+        return answers(result)
+    if isinstance(result, Pairs):
+        return pairs(result)
+    settings: list[list[Cell]] = [[key.replace("_", " "), value] for key, value in result.parameters.items()]
+    return Table(["setting", "value"], settings, result.basis.caption())
 
 
 def similar(result: Similar) -> Table:
@@ -21,7 +38,7 @@ def unusual(result: Unusual) -> Table:
 def answers(result: Answers) -> Table:
     """Answers with the passage that answered."""
     columns = ["rank", "name", "group", _column(result.basis)]
-    rows: list[list[Cell]] = [[hit.rank, hit.item.name, hit.item.group, hit.score] for hit in result.hits]
+    rows: list[list[Cell]] = [[hit.rank, hit.item.name, hit.item.group, hit.value] for hit in result.hits]
     if result.against == "passages":
         columns.append("passage")
         rows = [[*row, hit.passage] for row, hit in zip(rows, result.hits, strict=True)]
@@ -96,13 +113,19 @@ def token_paths(report: TokenReport) -> Table:
     return Table(["path", "tokens", "share"], rows, f"in {report.tokenizers[0].tokenizer}")
 
 
+def embedded(reports: Sequence[EmbedReport]) -> Table:
+    """What an embedding run did."""
+    rows: list[list[Cell]] = [[each.name, each.encoder, each.rows, each.embedded, each.missing] for each in reports]
+    return Table(["embedding", "encoder", "rows", "embedded now", "without"], rows)
+
+
 def _column(basis: Basis) -> str:
     return "distance" if basis.measure == "distance" else "score"
 
 
 def _ranked(hits: Sequence[Hit], basis: Basis, whole: Similar | Unusual, prefix: str = "") -> Table:
     columns = ["group", "rank", "name", "id", f"{prefix}{_column(basis)}"]
-    rows: list[list[Cell]] = [[hit.item.group, hit.rank, hit.item.name, hit.item.id, hit.score] for hit in hits]
+    rows: list[list[Cell]] = [[hit.item.group, hit.rank, hit.item.name, hit.item.id, hit.value] for hit in hits]
     return Table(columns, rows, basis.caption(), whole)
 
 

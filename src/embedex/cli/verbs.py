@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import shlex
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from embedex.cli import output
 from embedex.cli.output import Cell, Table, say
-from embedex.errors import InputError
+from embedex.errors import InputError, MissingExtraError
 from embedex.records import Strictness
+from embedex.results import counted
 
 if TYPE_CHECKING:
-    from embedex.collection import Collection, EmbedReport
-    from embedex.gallery import Result
+    from embedex.collection import Collection
+    from embedex.results import Result
 
 
 def demo(parsed: Namespace) -> None:
@@ -125,6 +126,8 @@ def models(parsed: Namespace) -> None:
 
 def embed(parsed: Namespace) -> None:
     """Embed texts, passages and pictures."""
+    from embedex.cli import tables
+
     strictness = Strictness(strict=parsed.strict)
     collection = _open(parsed.dir)
     with output.progress() as progress:
@@ -135,70 +138,65 @@ def embed(parsed: Namespace) -> None:
             progress=progress,
         )
     output.say_problems(strictness.problems)
-    output.show(embed_table(reports), "table")
-    say(f"Next: embedex similar {parsed.dir} RECORD, or embedex charts {parsed.dir}")
+    output.show(tables.embedded(reports), "table")
+    first = shlex.quote(collection.items()[0].name)
+    say(f"Next: embedex similar {parsed.dir} {first}, or embedex charts {parsed.dir}")
 
 
 def similar(parsed: Namespace) -> None:
     """The most similar."""
-    from embedex.cli import tables
-
-    result = _open(parsed.dir).similar(parsed.record, **_ranked(parsed))
-    output.show(tables.similar(result), parsed.format)
-    _draw(result, parsed.chart)
+    _answer(_open(parsed.dir).similar(parsed.record, **_ranked(parsed)), parsed)
 
 
 def unusual(parsed: Namespace) -> None:
     """The most unusual."""
-    from embedex.cli import tables
-
-    result = _open(parsed.dir).unusual(**_ranked(parsed))
-    output.show(tables.unusual(result), parsed.format)
-    _draw(result, parsed.chart)
+    _answer(_open(parsed.dir).unusual(**_ranked(parsed)), parsed)
 
 
 def ask(parsed: Namespace) -> None:
     """A question in words."""
-    from embedex.cli import tables
-
-    result = _open(parsed.dir).ask(parsed.question, k=parsed.k, against=parsed.against, **_selection(parsed))
-    output.show(tables.answers(result), parsed.format)
-    _draw(result, parsed.chart)
+    _answer(_open(parsed.dir).ask(parsed.question, k=parsed.k, against=parsed.against, **_selection(parsed)), parsed)
 
 
 def heatmap(parsed: Namespace) -> None:
     """All pairs."""
-    from embedex.cli import tables
-
-    result = _open(parsed.dir).pairs(by=parsed.by, **_selection(parsed))
-    output.show(tables.pairs(result), parsed.format)
-    _draw(result, parsed.chart)
+    _answer(_open(parsed.dir).pairs(by=parsed.by, **_selection(parsed)), parsed)
 
 
 def map_(parsed: Namespace) -> None:
     """Fit a map."""
     from embedex.cli import tables
 
-    result = _open(parsed.dir).fit_map(
-        method=parsed.method,
-        by=parsed.by,
-        dimensions=parsed.dims,
-        neighbours=parsed.neighbours,
-        min_distance=parsed.min_dist,
-        seed=parsed.seed,
-        name=parsed.map_name,
+    collection = _open(parsed.dir)
+    settings = {
+        "by": parsed.by,
+        "dimensions": parsed.dims,
+        "neighbours": parsed.neighbours,
+        "min_distance": parsed.min_dist,
+        "seed": parsed.seed,
+        "name": parsed.map_name,
         **_selection(parsed),
-    )
-    output.show(tables.places(result), parsed.format)
+    }
+    try:
+        result = collection.fit_map(method=parsed.method or "umap", **settings)
+    except MissingExtraError as error:
+        if parsed.method:
+            raise
+        say(f"{error}\nSo this map is a PCA.")
+        result = collection.fit_map(method="pca", **settings)
+    # For people its settings, since a table of places says nothing to the eye.
+    output.show(tables.of(result) if parsed.format == "table" else tables.places(result), parsed.format)
     if result.missing:
-        say(f"{result.missing:,} records have no place: they lack a picture or an embedding.")
+        say(f"Without a place, for want of a picture or an embedding: {counted(result.missing)}.")
+    if parsed.format == "table":
+        say(f"The places are in {collection.folder / 'maps' / result.name}.parquet; --format csv prints them.")
     _draw(result, parsed.chart)
 
 
 def charts(parsed: Namespace) -> None:
     """The charts of a collection."""
     from embedex import gallery
-    from embedex.cli.demo import draw_gallery
+    from embedex.cli import drawing
 
     collection = _open(parsed.dir)
     to = parsed.to or parsed.dir / "charts"
@@ -211,7 +209,7 @@ def charts(parsed: Namespace) -> None:
                 to / "strips",
                 where=parsed.where,
                 jobs=parsed.jobs,
-                date=today(),
+                date=drawing.today(),
                 progress=progress,
             )
         say(f"{drawn:,} charts are in {to / 'strips'}")
@@ -219,7 +217,7 @@ def charts(parsed: Namespace) -> None:
     if parsed.where:
         raise InputError("--where is for --all.", cure="Add --all, or leave out --where.")
     record = parsed.record or collection.items()[0].id
-    page = draw_gallery(collection, to, record=record, question=parsed.question, show=False)
+    page = drawing.draw_gallery(collection, to, record=record, question=parsed.question, fetch=False, show=False)
     say(f"Open {page}")
 
 
@@ -241,12 +239,6 @@ VERBS: dict[str, Callable[[Namespace], None]] = {
 }
 
 
-def embed_table(reports: list[EmbedReport]) -> Table:
-    """What an embedding run did."""
-    rows: list[list[Cell]] = [[each.name, each.encoder, each.rows, each.embedded, each.missing] for each in reports]
-    return Table(["embedding", "encoder", "rows", "embedded now", "without"], rows)
-
-
 def _open(folder: Path) -> Collection:
     from embedex.collection import Collection
 
@@ -262,22 +254,19 @@ def _ranked(parsed: Namespace) -> dict[str, Any]:
     return {**ranked, **_selection(parsed)}
 
 
+def _answer(result: Result, parsed: Namespace) -> None:
+    """Print a result, and draw it where ``--chart`` says."""
+    from embedex.cli import tables
+
+    output.show(tables.of(result), parsed.format)
+    _draw(result, parsed.chart)
+
+
 def _draw(result: Result, chart: Path | None) -> None:
-    """Draw a result into the file of ``--chart``."""
-    if chart is None:
-        return
-    from embedex import charts as drawing
-    from embedex import gallery
+    if chart:
+        from embedex.cli import drawing
 
-    chart.parent.mkdir(parents=True, exist_ok=True)
-    suffix = chart.suffix.removeprefix(".")
-    drawing.save(gallery.figure(result, today()), chart.with_suffix(""), (suffix,))
-    say(f"Drawn: {chart}")
-
-
-def today() -> datetime.date:
-    """The date that charts state."""
-    return datetime.datetime.now(tz=datetime.UTC).astimezone().date()
+        drawing.draw(result, chart)
 
 
 def _say_made(collection: Collection) -> None:

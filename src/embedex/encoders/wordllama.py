@@ -83,8 +83,12 @@ class WordLlama:
         encodings = self._tokenizer.encode_batch_fast([text.lower() for text in documents], add_special_tokens=False)
         embedded = np.empty((len(encodings), DESCRIPTION.dimension), np.float32)
         for row, encoding in enumerate(encodings):
-            mean = self._vectors[encoding.ids or [UNKNOWN]].mean(axis=0)
-            embedded[row] = mean / np.linalg.norm(mean)
+            # Each distinct token once, times how often it stands there: memory stays small for a text of any length.
+            # Summed by numpy in float64, not by BLAS, whose threads would decide the last bits.
+            counts = np.bincount(encoding.ids or [UNKNOWN])
+            used = np.flatnonzero(counts)
+            total = (counts[used, None] * self._vectors[used]).sum(axis=0)
+            embedded[row] = total / np.linalg.norm(total)
         return embedded
 
     def encode_queries(self, questions: Sequence[str]) -> NDArray[np.float32]:

@@ -98,7 +98,7 @@ def _records(
     if origin == "tables" and tables is None:
         raise InputError(
             "The origin 'tables' needs a folder.",
-            cure="Name one that holds PokéAPI's tables: a git checkout.",
+            cure="Name one that holds PokéAPI's tables, such as a git checkout: --tables DIR",
         )
     if origin in ("graphql", "npm") and tables is not None:
         raise InputError(
