@@ -104,6 +104,10 @@ class FewLetters(Letters):
         return unit([[1, *map(text.lower().count, "aei")] for text in documents], 4)
 
 
+class Unlisted(Letters):
+    description = described("unlisted", "text", "letters", len(ALPHABET) + 1)
+
+
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Questions look their encoder up by name."""
@@ -295,9 +299,23 @@ def test_an_id_that_comes_twice_is_refused_and_the_old_collection_stays(
     assert Collection.open(things.folder).similar("1", k=3) == before
 
 
-def test_a_default_condition_that_holds_for_no_record_is_refused(make: Callable[..., Collection]) -> None:
-    with pytest.raises(InputError, match="size > 1000"):
-        make(default_where="size > 1000")
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"default_where": "size > 1000"}, "size > 1000"),
+        ({"default_where": "sise > 1"}, "sise"),
+        ({"name_path": "titel"}, "name's path 'titel'"),
+        ({"group_path": "kind.of"}, "group's path 'kind.of'"),
+        ({"pictures": lambda: {"1": Path("nowhere.png")}}, "nowhere.png"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_and_the_old_collection_stays(
+    make: Callable[..., Collection], things: Collection, settings: dict[str, Any], message: str
+) -> None:
+    before = {path: path.read_bytes() for path in things.folder.rglob("*") if path.is_file()}
+    with pytest.raises((InputError, OSError), match=message):
+        make(THINGS[:9], **settings)
+    assert {path: path.read_bytes() for path in things.folder.rglob("*") if path.is_file()} == before
 
 
 def test_pictures_may_be_found_after_the_records_were_read(
@@ -632,6 +650,17 @@ def test_a_map_without_a_name_is_the_only_one_or_the_default(things: Collection)
     assert things.read_map().name == "pca"
 
 
+def test_a_map_says_when_the_embeddings_have_changed_since(make: Callable[..., Collection], things: Collection) -> None:
+    assert things.fit_map(method="pca", by="text").basis.note == ""
+    things.embed(text=None, image=Colours())  # pictures have no part in this map
+    assert things.read_map().basis.note == ""
+    changed = make([*THINGS[:-1], Record("23", {"id": 23, "name": "Changed", "size": 23})])
+    changed.embed(text=Letters(), image=None)
+    assert "changed since this map was fitted" in changed.read_map().basis.note
+    assert "changed since this map was fitted" in changed.similar("6", by="map").basis.caption()
+    assert changed.fit_map(method="pca", by="text").basis.note == ""
+
+
 def test_a_map_is_rid_of_what_a_killed_fit_left(things: Collection) -> None:
     left = things.folder / "maps/.pca.parquet.0123456789ab.part"
     left.parent.mkdir()
@@ -770,6 +799,13 @@ def test_a_question_after_another_edition_of_the_encoder_is_refused(
     monkeypatch.setattr(Letters, "description", replace(Letters.description, revision="2"))
     with pytest.raises(CollectionError, match=r"another edition of 'letters'(.|\n)*embedex embed"):
         things.ask("zebra")
+
+
+def test_an_encoder_of_ones_own_answers_questions(things: Collection) -> None:
+    things.embed(text=Unlisted(), image=None)
+    with pytest.raises(InputError, match="no text encoder 'unlisted'"):
+        things.ask("zebra")
+    assert things.ask("zebra", encoder=Unlisted()).hits
 
 
 def test_a_question_is_not_held_against_passages_of_another_encoder(things: Collection) -> None:

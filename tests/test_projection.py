@@ -186,3 +186,10 @@ def test_a_median_distance_leaves_the_record_itself_out(count: int, dimensions: 
 
 def test_a_record_that_is_alone_in_a_map_has_no_median_distance() -> None:
     assert np.isnan(projection.median_distances(np.zeros((1, 2), np.float32))).tolist() == [True]
+
+
+def test_pca_of_fewer_rows_than_columns_is_the_same_as_of_more() -> None:
+    """The two ways to the same axes: by the rows' own decomposition, and by the columns' covariance."""
+    wide = np.random.default_rng(3).standard_normal((20, 40)).astype(np.float32)
+    twice = np.concatenate([wide, wide, wide])  # the same axes, with more rows than columns
+    np.testing.assert_allclose(projection.pca(wide, 2), projection.pca(twice, 2)[:20], atol=1e-4)

@@ -279,6 +279,12 @@ def test_a_name_that_several_records_have_asks_for_the_id() -> None:
     assert raised.value.cure.endswith(", id-7")
 
 
+def test_an_id_is_found_and_suggested_in_any_case() -> None:
+    assert selection.find("m-01", ["M-01", "M-02"], ["Bowl", "Vase"]) == 0
+    with pytest.raises(UnknownRecordError, match="'M-02'"):
+        selection.find("m-022", ["M-01", "M-02"], ["Bowl", "Vase"])
+
+
 def test_an_unknown_name_brings_those_like_it() -> None:
     with pytest.raises(UnknownRecordError, match="No record has the id or name 'bulbo'") as raised:
         selection.find("bulbo", IDS, CALLED)

@@ -88,7 +88,7 @@ def stored(folder: Path, records: list[Record] = RECORDS, *, ascii: bool = False
     pictures = [*(f"{record.id}.png" for record in records[1:]), None]
     main = np.arange(len(records)) % 2 == 0
     index = Index([record.id for record in records], names, groups, main, pictures, offsets, digest)
-    store.write_index(index)
+    store.keep_records(index)
     return store, index
 
 
@@ -187,7 +187,7 @@ def test_records_are_read_in_the_order_that_is_asked_for(tmp_path: Path) -> None
 def test_a_collection_without_records_comes_back(tmp_path: Path) -> None:
     store = Store(tmp_path)
     offsets, digest = store.write_records([], ascii=False)
-    store.write_index(Index([], [], [], np.empty(0, bool), [], offsets, digest))
+    store.keep_records(Index([], [], [], np.empty(0, bool), [], offsets, digest))
     read = store.read_index()
     assert (read.ids, read.offsets.tolist()) == ([], [0])
     assert list(store.read_records(read)) == []

@@ -149,6 +149,7 @@ class Collection:
         group_at = JsonPath.parse(group_path) if group_path else None
         ids: dict[str, None] = {}
         names: list[str] = []
+        named: list[bool] = []
         groups: list[str | None] = []
 
         def noted(each: Iterable[Record]) -> Iterator[Record]:
@@ -156,7 +157,9 @@ class Collection:
                 if record.id in ids:
                     raise InputError(f"More than one record has the id {record.id!r}.")
                 ids[record.id] = None
-                names.append((name_at and label_text(name_at.find(record.data))) or record.id)
+                name = name_at and label_text(name_at.find(record.data))
+                named.append(bool(name))
+                names.append(name or record.id)
                 groups.append((group_at and label_text(group_at.find(record.data))) or None)
                 yield record
 
@@ -165,18 +168,24 @@ class Collection:
         if not first:
             raise InputError("There is no record to make a collection of.")
         prefix = redundant_prefix(record.data for record in first) if strip_prefix is None else strip_prefix
-        offsets, digest = store.write_records(noted(chain(first, stream)), ascii=ascii)
-        found = pictures() if callable(pictures) else pictures or {}
-        kept = {record_id: _keep(path, record_id, store.images) for record_id, path in found.items()}
-        pictured = [kept.get(each) for each in ids]
-        index = Index(list(ids), names, groups, np.ones(len(ids), bool), pictured, offsets, digest)
-        if default_where:
-            index.main[:] = selection.where(
-                default_where, store.read_records(index), names=names, groups=groups, prefix=prefix
-            )
-            if not index.main.any():
-                raise InputError(f"No record fulfils the default condition {default_where!r}.")
-        store.write_index(index)
+        try:  # all that can fail comes before anything is replaced
+            offsets, digest = store.write_records(noted(chain(first, stream)), ascii=ascii)
+            if name_at and not any(named):
+                raise _leads_nowhere("name", name_at, first[0])
+            if group_at and not any(groups):
+                raise _leads_nowhere("group", group_at, first[0])
+            found = pictures() if callable(pictures) else pictures or {}
+            kept = {record_id: _keep(path, record_id, store.images) for record_id, path in found.items()}
+            pictured = [kept.get(each) for each in ids]
+            index = Index(list(ids), names, groups, np.ones(len(ids), bool), pictured, offsets, digest)
+            if default_where:
+                staged = store.read_records(index, staged=True)
+                index.main[:] = selection.where(default_where, staged, names=names, groups=groups, prefix=prefix)
+                if not index.main.any():
+                    raise InputError(f"No record fulfils the default condition {default_where!r}.")
+            store.keep_records(index)
+        finally:
+            store.drop_records()
         manifest = Manifest(
             title,
             origin,
@@ -481,6 +490,7 @@ class Collection:
         where: str = "",
         everything: bool = False,
         centred: bool | None = None,
+        encoder: QueryEncoder | None = None,
     ) -> Answers:
         """The records that answer a question in words.
 
@@ -493,6 +503,7 @@ class Collection:
             against: chosen as above when None.
             where, everything: see `similar`.
             centred: subtract the mean of what the question is held against; None does.
+            encoder: what the text was embedded with, where it is none that `embedex models` lists.
 
         Raises:
             InputError: the question is empty, or cannot be held against that.
@@ -514,13 +525,13 @@ class Collection:
                 "Words cannot be held against these pictures: their encoders do not share a space.",
                 cure="Leave out --against, or embed with a text and an image encoder of one space.",
             )
-        encoder = registry.load(text.description.name, "text")
-        if not isinstance(encoder, QueryEncoder) or encoder.description != text.description:
+        asker = encoder or registry.load(text.description.name, "text")
+        if not isinstance(asker, QueryEncoder) or asker.description != text.description:
             raise CollectionError(
                 f"The text was embedded by another edition of {text.description.name!r}.",
                 cure=f"Run: embedex embed {self.folder}",
             )
-        vector = encoder.encode_queries([question])[0]
+        vector = asker.encode_queries([question])[0]
         measure: Measure = "cosine" if centred is False else "centred cosine"
         allowed = self._chosen(where, everything)
         note = self._stale(text.made_from)
@@ -646,7 +657,7 @@ class Collection:
         allowed = self._chosen(where, everything)
         chosen = np.flatnonzero(allowed[compared.rows])
         if len(chosen) == 0:
-            raise InputError("No record is left to place.", cure="Ask with another --where, or --all.")
+            raise InputError("No record is left to place.", cure=self._wider(where, everything))
         vectors = compared.vectors[chosen]
         basis = compared.basis(len(chosen))
         parameters: dict[str, str | int | float] = {
@@ -672,7 +683,7 @@ class Collection:
         ids = [self._index.ids[row] for row in compared.rows[chosen]]
         self._ready.clear()
         sweep_parts(self.folder / "maps")
-        self._store.write_map(name, StoredMap(ids, coordinates, parameters))
+        self._store.write_map(name, StoredMap(ids, coordinates, parameters, self._store.digest(_files(by))))
         return self.read_map(name)
 
     def read_map(self, name: str = "") -> Map:
@@ -692,7 +703,10 @@ class Collection:
         here = [position for position, record_id in enumerate(stored.ids) if record_id in place]
         rows = [place[stored.ids[position]] for position in here]
         parameters = stored.parameters
-        basis = Basis(self.title, "map", f"{parameters['method']} of {parameters['encoder']}", "distance", len(rows))
+        fresh = stored.made_from == self._store.digest(_files(parameters["by"]))
+        note = "" if fresh else f"the embeddings have changed since this map was fitted: run embedex map {self.folder}"
+        encoder = f"{parameters['method']} of {parameters['encoder']}"
+        basis = Basis(self.title, "map", encoder, "distance", len(rows), note)
         items = [self._item(row) for row in rows]
         return Map(name, items, stored.coordinates[here], parameters, int(parameters["missing"]), basis)
 
@@ -787,11 +801,10 @@ class Collection:
             order = np.argsort(rows)
 
             def map_basis(count: int) -> Basis:
-                return Basis(self.title, "map", a_map.basis.encoder, "distance", count)
+                return replace(a_map.basis, count=count)
 
             return _Compared(rows[order], a_map.coordinates[order], map_basis)
-        names = ("text", "image") if by == "fused" else (by,)
-        parts = [self._embeddings(name) for name in names]
+        parts = [self._embeddings(name) for name in _files(by)]
         rows = parts[0].rows if len(parts) == 1 else np.intersect1d(parts[0].rows, parts[1].rows)
         sides = []
         for part in parts:
@@ -848,11 +861,16 @@ class Collection:
         for positions in ranked:
             for rank, position in enumerate(positions, start=1):
                 item, value = self._item(int(rows[position])), float(values[position])
-                hits.append(Hit(item, None, rank, value) if measure == "distance" else Hit(item, value, rank))
+                hits.append(Hit(item, None, rank, distance=value) if measure == "distance" else Hit(item, value, rank))
         return hits
 
     def _wider(self, where: str, everything: bool) -> str:
         """What to do where a question leaves no record."""
+        if self.manifest.default_where and not everything and where:
+            return (
+                f"Ask with a wider condition; by default only those of {self.manifest.default_where!r} are compared, "
+                "and --all takes the others too."
+            )
         if self.manifest.default_where and not everything:
             return f"By default only those of {self.manifest.default_where!r} are compared; --all takes the others too."
         return "Ask with a wider condition." if where else ""
@@ -870,6 +888,18 @@ _LACKS: dict[By, str] = {
     "fused": "picture",
     "map": "place in that map",
 }
+
+
+def _files(by: str | int | float) -> Sequence[str]:
+    """The embedding files that a comparison reads."""
+    return ("text", "image") if by == "fused" else (str(by),)
+
+
+def _leads_nowhere(what: str, path: JsonPath, record: Record) -> InputError:
+    return InputError(
+        f"The {what}'s path {path.text!r} leads to nothing in any record.",
+        allowed=f"The first record has: {', '.join(record.data)}",
+    )
 
 
 def _at_least_one(value: int, name: str) -> None:

@@ -34,8 +34,10 @@ def pca(vectors: NDArray[np.float32], dimensions: int) -> NDArray[np.float32]:
     import numpy as np
 
     moved = vectors - vectors.mean(axis=0, dtype=np.float64)
-    _, axes = np.linalg.eigh(moved.T @ moved)
-    axes = axes[:, ::-1][:, :dimensions]
+    if len(vectors) < vectors.shape[1]:
+        axes = np.linalg.svd(moved, full_matrices=False)[2].T[:, :dimensions]
+    else:
+        axes = np.linalg.eigh(moved.T @ moved)[1][:, ::-1][:, :dimensions]
     axes *= np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
     return np.asarray(moved @ axes, np.float32)
 

@@ -91,17 +91,17 @@ class Hit:
         item: the record.
         score: the cosine, or None in a map.
         rank: 1 for the best, counted within the group where the answer is by group.
-        distance: the Euclidean distance in a map, or None where there is a score.
         passage: the passage that answered a question, or None.
         passage_path: the passage's JSON path, or None.
+        distance: the Euclidean distance in a map, or None where there is a score.
     """
 
     item: Item
     score: float | None
     rank: int
-    distance: float | None = None
     passage: str | None = None
     passage_path: str | None = None
+    distance: float | None = None
 
     @property
     def value(self) -> float:

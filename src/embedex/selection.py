@@ -104,7 +104,14 @@ def find(query: str, ids: Sequence[str], names: Sequence[str]) -> int:
     Raises:
         UnknownRecordError: there is none, or there are several of that name.
     """
-    for labels, wanted in ((ids, query), (names, query), ([n.casefold() for n in names], query.casefold())):
+    folded = query.casefold()
+    tries = (
+        (ids, query),
+        (names, query),
+        ([each.casefold() for each in names], folded),
+        ([each.casefold() for each in ids], folded),
+    )
+    for labels, wanted in tries:
         rows = [row for row, label in enumerate(labels) if label == wanted]
         if len(rows) == 1:
             return rows[0]
@@ -113,9 +120,9 @@ def find(query: str, ids: Sequence[str], names: Sequence[str]) -> int:
             raise UnknownRecordError(f"{len(rows)} records are called {query!r}.", cure=f"Say which by its id: {shown}")
     import difflib
 
-    folded = {name.casefold(): name for name in names}
-    close = difflib.get_close_matches(query.casefold(), folded, n=3, cutoff=0.6)
+    known = {label.casefold(): label for label in (*ids, *names)}
+    close = difflib.get_close_matches(folded, known, n=3, cutoff=0.6)
     raise UnknownRecordError(
         f"No record has the id or name {query!r}.",
-        cure=f"Perhaps {' or '.join(repr(folded[name]) for name in close)}?" if close else "",
+        cure=f"Perhaps {' or '.join(repr(known[each]) for each in close)}?" if close else "",
     )

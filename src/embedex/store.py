@@ -42,6 +42,7 @@ SCHEMA = 1
 
 MANIFEST = "collection.json"
 RECORDS = "records.jsonl"
+STAGED = ".records.jsonl.new"
 INDEX = "index.parquet"
 IMAGES = "images"
 EMBEDDINGS = "embeddings"
@@ -148,11 +149,13 @@ class StoredMap:
         ids: the records that have a place.
         coordinates: float32, shape (n, 2 or 3).
         parameters: how it was fitted.
+        made_from: `Store.digest` of the embeddings that it was fitted on.
     """
 
     ids: list[str]
     coordinates: NDArray[np.float32]
     parameters: dict[str, str | int | float]
+    made_from: str = ""
 
 
 class Store:
@@ -214,7 +217,7 @@ class Store:
     # --- records ----------------------------------------------------------------------------------------------
 
     def write_records(self, records: Iterable[Record], *, ascii: bool) -> tuple[NDArray[np.int64], str]:  # noqa: A002
-        """Write ``records.jsonl``, streaming.
+        """Write records beside ``records.jsonl``, streaming; `keep_records` puts them in its place.
 
         Returns:
             The lines' byte positions, shape (n + 1,), and the file's sha256.
@@ -232,16 +235,27 @@ class Store:
                 offsets.append(offsets[-1] + len(line))
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        atomic_write(self.folder / RECORDS, write)
+        atomic_write(self.folder / STAGED, write)
         return np.asarray(offsets, dtype=np.int64), digest.hexdigest()
 
-    def read_records(self, index: Index, rows: Sequence[int] | None = None) -> Iterator[Record]:
-        """The records, streaming; all of them, or those of `rows` in that order.
+    def keep_records(self, index: Index) -> None:
+        """Put what `write_records` wrote in the place of ``records.jsonl``, and write its index."""
+        (self.folder / STAGED).replace(self.folder / RECORDS)
+        self.write_index(index)
+
+    def drop_records(self) -> None:
+        """Remove what `write_records` wrote and nobody kept."""
+        (self.folder / STAGED).unlink(missing_ok=True)
+
+    def read_records(
+        self, index: Index, rows: Sequence[int] | None = None, *, staged: bool = False
+    ) -> Iterator[Record]:
+        """The records, streaming; all of them, or those of `rows` in that order; of the file not yet kept if `staged`.
 
         Raises:
             CollectionError: the file and the index do not belong together.
         """
-        path = self.folder / RECORDS
+        path = self.folder / (STAGED if staged else RECORDS)
         try:
             with path.open("rb") as file:
                 size = file.seek(0, 2)
@@ -309,6 +323,22 @@ class Store:
         """
         path = self._embedding_path(name)
         return _description(path, self._read_metadata(path, ("encoder",))) if path.exists() else None
+
+    def digest(self, names: Sequence[str]) -> str:
+        """Changes with any row of the named embedding files, without reading their vectors.
+
+        Raises:
+            CollectionError: one is damaged.
+        """
+        found = hashlib.sha256()
+        for name in names:
+            path = self._embedding_path(name)
+            if path.exists():
+                with self._opened(path) as file:
+                    table = file.read(columns=["id", "content_hash"])
+                    found.update(_metadata(file, (), ("encoder",))["encoder"].encode())
+                found.update(json.dumps(table.to_pydict()).encode())
+        return found.hexdigest()
 
     def write_embeddings(self, name: str, embeddings: Embeddings) -> None:
         """Write ``embeddings/{name}.parquet``: id, content_hash, embedding."""
@@ -419,7 +449,8 @@ class Store:
         columns = {"id": pa.array(stored.ids, pa.string())}
         for axis, values in zip("xyz", stored.coordinates.T, strict=False):
             columns[axis] = pa.array(values, pa.float32())
-        self._write(self.folder / MAPS / f"{name}.parquet", pa.table(columns), dict(stored.parameters))
+        metadata = {"parameters": stored.parameters, "made_from": stored.made_from}
+        self._write(self.folder / MAPS / f"{name}.parquet", pa.table(columns), metadata)
 
     def read_map(self, name: str) -> StoredMap | None:
         """Read ``maps/{name}.parquet``; None where there is none.
@@ -432,12 +463,13 @@ class Store:
         path = self.folder / MAPS / f"{name}.parquet"
         if not path.exists():
             return None
-        table, parameters = self._read(path, ("id", "x", "y"))
+        table, metadata = self._read(path, ("id", "x", "y"), ("parameters", "made_from"))
         axes = [axis for axis in "xyz" if axis in table.column_names]
         return StoredMap(
             table["id"].to_pylist(),
             np.column_stack([_numbers(table[axis], np.float32) for axis in axes]),
-            parameters,
+            metadata["parameters"],
+            metadata["made_from"],
         )
 
     # --- Parquet ----------------------------------------------------------------------------------------------
