@@ -1,10 +1,12 @@
 # `make demo` and `make test` set up what they need in .venv by themselves; python3 with pip is enough.
-PYTHON ?= python3
 VENV := .venv
+MADE := $(VENV)/made.by
+# The Python that .venv was made by, unless another one is named.
+PYTHON ?= $(shell cat $(MADE) 2>/dev/null || echo python3)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint lock clean
+.PHONY: help demo test lint lock clean FORCE
 
 help:
 	@echo "make demo   run everything on Pokémon; tables here, charts in demo/charts/index.html"
@@ -25,19 +27,28 @@ lint: $(VENV)/test.ready
 
 lock: $(VENV)/test.ready
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-header \
-	  --extra umap --output-file requirements.lock pyproject.toml
+	  --no-emit-find-links --extra umap --output-file requirements.lock pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-header \
-	  --allow-unsafe --extra umap --extra dev --output-file requirements-dev.lock pyproject.toml
+	  --no-emit-find-links --allow-unsafe --extra umap --extra dev --output-file requirements-dev.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) demo
 
-# Set-up says what it does, since it takes a minute and pip is quiet.
-$(VENV)/demo.ready: requirements.lock pyproject.toml
+# Made anew where it is not there, is broken, or is another Python's; else left as it is.
+$(MADE): FORCE
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "embedex needs Python 3.11 or later; this is $$($(PYTHON) --version). Name another: make PYTHON=python3.12"; exit 1; }
+	@test -e $@ && $(PIP) --version >/dev/null 2>&1 && test "$$($(PYTHON) -VV)" = "$$($(BIN)/python -VV)" || { \
+	  rm -rf $(VENV); $(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { \
+	    rm -rf $(VENV); $(PYTHON) -m venv --without-pip $(VENV) \
+	      && $(PYTHON) -m pip --python $(VENV) --disable-pip-version-check --quiet install pip; \
+	  } || { \
+	    rm -rf $(VENV); echo "$(PYTHON) cannot make $(VENV). On Debian and Ubuntu: apt install python3-venv"; exit 1; \
+	  }; echo "$(PYTHON)" >$@; }
+
+# Set-up says what it does, since it takes a minute and pip is quiet.
+$(VENV)/demo.ready: requirements.lock pyproject.toml $(MADE)
 	@echo "Setting up $(VENV) (about a minute) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install --require-hashes --requirement requirements.lock
 	@$(PIP) install --no-deps --editable .
 	@touch $@

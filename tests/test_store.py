@@ -82,12 +82,15 @@ def spread(embeddings: Embeddings) -> list[list[float] | None]:
 
 def stored(folder: Path, records: list[Record] = RECORDS, *, ascii: bool = False) -> tuple[Store, Index]:  # noqa: A002
     store = Store(folder)
-    offsets, digest = store.write_records(records, ascii=ascii)
+    store.claim()
+    offsets, checksums, digest = store.write_records(records, ascii=ascii)
     names = [f"name of {record.id}" for record in records]
     groups = [None, *(f"group {n}" for n in range(1, len(records)))]
     pictures = [*(f"{record.id}.png" for record in records[1:]), None]
     main = np.arange(len(records)) % 2 == 0
-    index = Index([record.id for record in records], names, groups, main, pictures, offsets, digest)
+    hashes = [picture and f"hash of {picture}" for picture in pictures]
+    ids = [record.id for record in records]
+    index = Index(ids, names, groups, main, pictures, hashes, offsets, checksums, digest)
     store.keep_records(index)
     return store, index
 
@@ -186,8 +189,9 @@ def test_records_are_read_in_the_order_that_is_asked_for(tmp_path: Path) -> None
 
 def test_a_collection_without_records_comes_back(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    offsets, digest = store.write_records([], ascii=False)
-    store.keep_records(Index([], [], [], np.empty(0, bool), [], offsets, digest))
+    store.claim()
+    offsets, checksums, digest = store.write_records([], ascii=False)
+    store.keep_records(Index([], [], [], np.empty(0, bool), [], [], offsets, checksums, digest))
     read = store.read_index()
     assert (read.ids, read.offsets.tolist()) == ([], [0])
     assert list(store.read_records(read)) == []

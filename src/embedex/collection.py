@@ -16,7 +16,7 @@ from embedex import embedding, projection, selection, similarity, tokens
 from embedex.documents import ImageDocument, Passage, TextDocument, TextSettings, passages, text_document
 from embedex.encoders import registry
 from embedex.encoders.base import Encoder, EncoderDescription, QueryEncoder
-from embedex.errors import CollectionError, InputError
+from embedex.errors import CollectionError, InputError, NothingToCompareError
 from embedex.files import atomic_write, file_name, sweep_parts
 from embedex.records import JsonPath, Record, Strictness, label_text, redundant_prefix
 from embedex.results import (
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many are done, and of how many."""
+
+MOST_GROUPS = 200
+"""Beyond so many groups no table of their means is made."""
 
 HEATMAP_SIDE = 2_048
 """The most rows of an all-pairs square; more records share a row."""
@@ -137,14 +140,62 @@ class Collection:
                 called after the records have been read.
 
         Raises:
-            InputError: there is no record, two have one id, or `default_where` cannot be used or holds for none.
+            InputError: the folder holds files and is no collection; there is no record, two have one id, a path leads
+                nowhere, or `default_where` cannot be used or holds for none.
+            CollectionError: another process is writing to the folder.
         """
+        store = Store(Path(folder))
+        store.claim()
+        with store.writing():
+            sweep_parts(store.folder)
+            sweep_parts(store.images)
+            try:
+                index, manifest = cls._staged(
+                    store,
+                    records,
+                    Manifest(
+                        title,
+                        origin,
+                        id_path,
+                        name_path,
+                        group_path,
+                        default_where,
+                        featured_where,
+                        TextSettings(strip_prefix or "", ascii),
+                    ),
+                    find_prefix=strip_prefix is None,
+                    pictures=pictures,
+                )
+                store.keep_records(index)
+            finally:
+                store.drop_records()
+            store.write_manifest(manifest)
+        return cls(store, manifest, index)
+
+    @staticmethod
+    def claim(folder: str | Path) -> Path:
+        """Make a folder ready to become a collection, and tell where its pictures go.
+
+        Raises:
+            InputError: it holds files and is no collection.
+        """
+        store = Store(Path(folder))
+        store.claim()
+        return store.images
+
+    @staticmethod
+    def _staged(
+        store: Store,
+        records: Iterable[Record],
+        manifest: Manifest,
+        *,
+        find_prefix: bool,
+        pictures: Mapping[str, Path] | Callable[[], Mapping[str, Path]] | None,
+    ) -> tuple[Index, Manifest]:
+        """Write the records beside the old ones, then keep the pictures: what can fail comes before what replaces."""
         import numpy as np
 
-        store = Store(Path(folder))
-        store.images.mkdir(parents=True, exist_ok=True)
-        sweep_parts(store.folder)
-        sweep_parts(store.images)
+        name_path, group_path = manifest.name, manifest.group
         name_at = JsonPath.parse(name_path) if name_path else None
         group_at = JsonPath.parse(group_path) if group_path else None
         ids: dict[str, None] = {}
@@ -167,37 +218,27 @@ class Collection:
         first = list(islice(stream, 100))
         if not first:
             raise InputError("There is no record to make a collection of.")
-        prefix = redundant_prefix(record.data for record in first) if strip_prefix is None else strip_prefix
-        try:  # all that can fail comes before anything is replaced
-            offsets, digest = store.write_records(noted(chain(first, stream)), ascii=ascii)
-            if name_at and not any(named):
-                raise _leads_nowhere("name", name_at, first[0])
-            if group_at and not any(groups):
-                raise _leads_nowhere("group", group_at, first[0])
-            found = pictures() if callable(pictures) else pictures or {}
-            kept = {record_id: _keep(path, record_id, store.images) for record_id, path in found.items()}
-            pictured = [kept.get(each) for each in ids]
-            index = Index(list(ids), names, groups, np.ones(len(ids), bool), pictured, offsets, digest)
-            if default_where:
-                staged = store.read_records(index, staged=True)
-                index.main[:] = selection.where(default_where, staged, names=names, groups=groups, prefix=prefix)
-                if not index.main.any():
-                    raise InputError(f"No record fulfils the default condition {default_where!r}.")
-            store.keep_records(index)
-        finally:
-            store.drop_records()
-        manifest = Manifest(
-            title,
-            origin,
-            id_path,
-            name_path,
-            group_path,
-            default_where,
-            featured_where,
-            TextSettings(prefix, ascii),
-        )
-        store.write_manifest(manifest)
-        return cls(store, manifest, index)
+        if find_prefix:
+            prefix = redundant_prefix(record.data for record in first)
+            manifest = replace(manifest, text=replace(manifest.text, strip_prefix=prefix))
+        offsets, checksums, digest = store.write_records(noted(chain(first, stream)), ascii=manifest.text.ascii)
+        if name_at and not any(named):
+            raise _leads_nowhere("name", name_at, first[0])
+        if group_at and not any(groups):
+            raise _leads_nowhere("group", group_at, first[0])
+        none: list[str | None] = [None] * len(ids)
+        main = np.ones(len(ids), bool)
+        index = Index(list(ids), names, groups, main, none, none, offsets, checksums, digest)
+        if manifest.default_where:
+            staged, prefix = store.read_records(index, staged=True), manifest.text.strip_prefix
+            main[:] = selection.where(manifest.default_where, staged, names=names, groups=groups, prefix=prefix)
+            if not main.any():
+                raise InputError(f"No record fulfils the default condition {manifest.default_where!r}.")
+        found = pictures() if callable(pictures) else pictures or {}
+        kept = {record_id: _keep(path, record_id, store.images) for record_id, path in found.items()}
+        hashes = {each: ImageDocument(each, store.images / name).content_hash for each, name in kept.items()}
+        pictured = [kept.get(each) for each in ids]
+        return replace(index, pictures=pictured, picture_hashes=[hashes.get(each) for each in ids]), manifest
 
     # --- what it holds ----------------------------------------------------------------------------------------
 
@@ -229,7 +270,8 @@ class Collection:
 
     def has(self, name: str) -> bool:
         """Whether there are embeddings of that name: ``text``, ``image`` or ``passages``."""
-        return name in self._store.embedding_names()
+        there = name in self._store.embedding_names()
+        return there and (name != "image" or any(self._index.pictures))
 
     @property
     def maps(self) -> list[str]:
@@ -303,38 +345,48 @@ class Collection:
             InputError: there is no such encoder.
             WeightsError: an encoder's model file is missing or not the pinned one.
         """
-        if not any(self._index.pictures):
-            image = None
         # Both of them first: a wrong name should not show after hours of the other's work.
         text = registry.load(text, "text") if isinstance(text, str) else text
         image = registry.load(image, "image") if isinstance(image, str) else image
+        if not any(self._index.pictures):
+            image = None
         if text is None and image is None:
-            raise InputError("There is nothing to embed: both encoders were left out.")
-        self._ready.clear()
-        sweep_parts(self.folder / "embeddings")
-        reports = []
-        if text is not None:
-            reports.append(self._embed_rows("text", self._text_documents(), text, strictness, progress))
-            reports.append(self._embed_passages(text, progress))
-        if image is not None:
-            reports.append(self._embed_rows("image", self._image_documents(), image, strictness, progress))
-        return reports
+            raise InputError("There is nothing to embed: both encoders, or what they would read, were left out.")
+        strictness = strictness or Strictness()
+        with self._store.writing():
+            self._ready.clear()
+            sweep_parts(self.folder / "embeddings")
+            reports = []
+            if text is not None:
+                reports.append(self._embed_rows("text", self._text_documents(), text, strictness, progress))
+                reports.append(self._embed_passages(text, progress))
+            if image is not None:
+                pictures = self._image_documents(strictness)
+                reports.append(self._embed_rows("image", pictures, image, strictness, progress))
+            return reports
 
     def _text_documents(self) -> Iterator[TextDocument]:
         for record in self._store.read_records(self._index):
             yield text_document(record, self.manifest.text)
 
-    def _image_documents(self) -> Iterator[ImageDocument | None]:
-        for record_id, picture in zip(self._index.ids, self._index.pictures, strict=True):
-            path = self._store.images / picture if picture else None
-            yield ImageDocument(record_id, path) if path and path.exists() else None
+    def _image_documents(self, strictness: Strictness) -> Iterator[ImageDocument | None]:
+        rows = zip(self._index.ids, self._index.pictures, self._index.picture_hashes, strict=True)
+        for record_id, picture, known in rows:
+            document = ImageDocument(record_id, self._store.images / picture) if picture else None
+            if document and not document.path.exists():
+                strictness.add(str(document.path), "this picture is gone")
+                document = None
+            elif document and document.content_hash != known:
+                strictness.add(str(document.path), "this picture has changed; make the collection again")
+                document = None
+            yield document
 
     def _embed_rows(
         self,
         name: str,
         documents: Iterable[embedding.Document | None],
         encoder: Encoder,
-        strictness: Strictness | None,
+        strictness: Strictness,
         progress: Progress | None,
     ) -> EmbedReport:
         before = self._store.read_embeddings(name)
@@ -423,7 +475,8 @@ class Collection:
 
         Raises:
             UnknownRecordError: there is no such record, or several of that name.
-            InputError: it has no picture or place to compare, or a value is out of range.
+            NothingToCompareError: it has no picture or place to compare.
+            InputError: no other record is left to compare, or a value is out of range.
             CollectionError: what is compared has not been embedded.
         """
         import numpy as np
@@ -433,10 +486,7 @@ class Collection:
         compared = self._compared(by, centred is not False, map_name)
         position = int(np.searchsorted(compared.rows, row))
         if position == len(compared.rows) or compared.rows[position] != row:
-            raise InputError(
-                f"{self._index.names[row]!r} has no {_LACKS[by]} in this collection.",
-                cure="Ask --by text instead." if by != "text" else "Run: embedex embed DIR",
-            )
+            raise self._nothing_to_compare(row, by)
         chosen = np.flatnonzero(self._chosen(where, everything)[compared.rows])
         chosen = chosen[chosen != position]
         if len(chosen) == 0:
@@ -514,9 +564,11 @@ class Collection:
         _at_least_one(k, "k")
         if not question.strip():
             raise InputError("The question is empty.", cure='Ask in words: embedex ask DIR "what rolls?"')
-        text = self._embeddings("text")
-        image = self._store.read_embeddings("image")
-        meet = image is not None and image.description.space == text.description.space
+        described = self.embeddings
+        if "text" not in described:
+            raise self._not_embedded("text")
+        text = described["text"]
+        meet = self.has("image") and described["image"].space == text.space
         stored = self._store.read_passages()
         if against is None:
             against = "pictures" if meet else "passages" if stored and stored.texts else "records"
@@ -525,35 +577,35 @@ class Collection:
                 "Words cannot be held against these pictures: their encoders do not share a space.",
                 cure="Leave out --against, or embed with a text and an image encoder of one space.",
             )
-        asker = encoder or registry.load(text.description.name, "text")
-        if not isinstance(asker, QueryEncoder) or asker.description != text.description:
+        asker = encoder or registry.load(text.name, "text")
+        if not isinstance(asker, QueryEncoder) or asker.description != text:
             raise CollectionError(
-                f"The text was embedded by another edition of {text.description.name!r}.",
+                f"The text was embedded by another edition of {text.name!r}.",
                 cure=f"Run: embedex embed {self.folder}",
             )
         vector = asker.encode_queries([question])[0]
         measure: Measure = "cosine" if centred is False else "centred cosine"
         allowed = self._chosen(where, everything)
-        note = self._stale(text.made_from)
         best_passage: dict[int, int] = {}
         if against == "passages":
             if stored is None or not stored.texts:
                 raise InputError("The records have no passages.", cure="Ask with --against records")
-            if stored.description != text.description:
+            if stored.description != text:
                 raise CollectionError(
                     "The passages were embedded by another encoder than the records.",
                     cure=f"Run: embedex embed {self.folder}",
                 )
-            note = self._stale(stored.made_from)
+            notes = [self._stale(stored.made_from), "score: mean of its best passage and of all its passages"]
             rows, scores, best_passage = self._passage_scores(stored, vector, measure == "centred cosine")
         else:
             compared = self._compared("image" if against == "pictures" else "text", centred is not False, "")
             rows, scores = compared.rows, compared.vectors @ vector
+            notes = [compared.basis(0).note]
         chosen = np.flatnonzero(allowed[rows])
         without = int(allowed.sum()) - len(chosen)
         if without:
             lack = {"passages": "passage", "pictures": "picture", "records": "text embedding"}[against]
-            note = ". ".join(part for part in (note, f"{counted(without)} without a {lack}") if part)
+            notes.append(f"{counted(without)} without a {lack}")
         if len(chosen) == 0:
             raise InputError(f"No {against[:-1]} is left to compare.", cure=self._wider(where, everything))
         hits = self._hits(rows[chosen], scores[chosen], k, False, measure)
@@ -565,7 +617,7 @@ class Collection:
                 for place in [best_passage[by_id[hit.item.id]]]
             ]
         by: By = "image" if against == "pictures" else "text"
-        basis = Basis(self.title, by, text.description.name, measure, len(chosen), note)
+        basis = Basis(self.title, by, text.name, measure, len(chosen), " · ".join(note for note in notes if note))
         return Answers(question, hits, against, basis)
 
     def pairs(
@@ -591,11 +643,7 @@ class Collection:
         if len(chosen) == 0:
             raise InputError("No record is left to compare.", cure=self._wider(where, everything))
         labels = [self._index.groups[row] for row in compared.rows[chosen]]
-        first: dict[str | None, int] = {}
-        for label in labels:
-            first.setdefault(label, len(first))
-        ranks = np.asarray([first[label] if label is not None else len(first) for label in labels])
-        order = np.argsort(ranks, kind="stable")
+        order = np.argsort([self._group_ranks[label] for label in labels], kind="stable")
         ordered = [labels[position] or "" for position in order]
         starts = [i for i, label in enumerate(ordered) if i == 0 or label != ordered[i - 1]]
         vectors = compared.vectors[chosen[order]]
@@ -606,7 +654,7 @@ class Collection:
             len(chosen),
             [(ordered[start], start * len(matrix) // len(chosen)) for start in starts] if grouped else [],
             compared.basis(len(chosen)),
-            similarity.group_means(vectors, starts),
+            similarity.group_means(vectors, starts) if len(starts) <= MOST_GROUPS else np.empty((0, 0), np.float32),
         )
 
     # --- maps -------------------------------------------------------------------------------------------------
@@ -682,8 +730,10 @@ class Collection:
         parameters["missing"] = int(allowed.sum()) - len(chosen)
         ids = [self._index.ids[row] for row in compared.rows[chosen]]
         self._ready.clear()
-        sweep_parts(self.folder / "maps")
-        self._store.write_map(name, StoredMap(ids, coordinates, parameters, self._store.digest(_files(by))))
+        stored = StoredMap(ids, coordinates, parameters, self._store.digest(_files(by)))
+        with self._store.writing():
+            sweep_parts(self.folder / "maps")
+            self._store.write_map(name, stored)
         return self.read_map(name)
 
     def read_map(self, name: str = "") -> Map:
@@ -726,6 +776,12 @@ class Collection:
     # --- shared by the questions ------------------------------------------------------------------------------
 
     @property
+    def _group_ranks(self) -> dict[str | None, int]:
+        """Each group's place in the order in which groups appear in the collection; records without one come last."""
+        groups: dict[str | None, None] = dict.fromkeys(group for group in self._index.groups if group is not None)
+        return {group: rank for rank, group in enumerate([*groups, None])}
+
+    @property
     def _made_from(self) -> str:
         """Names the records and the way they become text."""
         settings = self.manifest.text
@@ -735,6 +791,29 @@ class Collection:
         if made_from in ("", self._made_from):
             return ""
         return "the records have changed since they were embedded: run embedex embed"
+
+    def _note(self, name: str, part: Embeddings) -> str:
+        """What a reader must know of embeddings that lag behind the records or the pictures."""
+        if name == "text":
+            return self._stale(part.made_from)
+        waiting = len(self) - self._index.pictures.count(None) - len(part.rows)
+        return f"{counted(waiting)} with a picture that is not embedded: run embedex embed" if waiting else ""
+
+    def _not_embedded(self, name: str) -> CollectionError:
+        told = "pictures have" if name == "image" else "text has"
+        return CollectionError(
+            f"The {told} not been embedded in {self.folder}.", cure=f"Run: embedex embed {self.folder}"
+        )
+
+    def _nothing_to_compare(self, row: int, by: By) -> NothingToCompareError:
+        name, embed = repr(self._index.names[row]), f"Run: embedex embed {self.folder}"
+        if by == "map":
+            return NothingToCompareError(f"{name} has no place in that map.", cure="Ask by text, or fit the map again.")
+        if by == "text":
+            return NothingToCompareError(f"{name} has not been embedded yet.", cure=embed)
+        if self._index.pictures[row] is None:
+            return NothingToCompareError(f"{name} has no picture in this collection.", cure="Ask by text instead.")
+        return NothingToCompareError(f"{name} has a picture without an embedding: it is new or broken.", cure=embed)
 
     def _item(self, row: int) -> Item:
         picture = self._index.pictures[row]
@@ -769,21 +848,22 @@ class Collection:
 
         stored = self._store.read_embeddings(name)
         if stored is None:
-            told = "pictures have" if name == "image" else "text has"
-            raise CollectionError(
-                f"The {told} not been embedded in {self.folder}.", cure=f"Run: embedex embed {self.folder}"
-            )
-        if stored.ids == self._index.ids:
-            return stored
-        place = {record_id: row for row, record_id in enumerate(self._index.ids)}
-        old = [row for row in range(len(stored.rows)) if stored.ids[stored.rows[row]] in place]
-        rows = np.asarray([place[stored.ids[stored.rows[row]]] for row in old], np.int64)
-        order = np.argsort(rows)
-        hashes: list[str | None] = [None] * len(self)
-        for row, position in zip(rows, old, strict=True):
-            hashes[row] = stored.hashes[stored.rows[position]]
-        vectors = stored.vectors[np.asarray(old, np.int64)[order]]
-        return Embeddings(self._index.ids, hashes, rows[order], vectors, stored.description, stored.made_from)
+            raise self._not_embedded(name)
+        rows, hashes, vectors = stored.rows, stored.hashes, stored.vectors
+        if stored.ids != self._index.ids:
+            place = {record_id: row for row, record_id in enumerate(self._index.ids)}
+            old = [position for position, row in enumerate(rows.tolist()) if stored.ids[row] in place]
+            moved = np.asarray([place[stored.ids[rows[position]]] for position in old], np.int64)
+            hashes = [None] * len(self)
+            for row, position in zip(moved.tolist(), old, strict=True):
+                hashes[row] = stored.hashes[rows[position]]
+            order = np.argsort(moved)
+            rows, vectors = moved[order], vectors[np.asarray(old, np.int64)[order]]
+        if name == "image":  # a picture that was changed or removed since has no vector any more
+            current = self._index.picture_hashes
+            fresh = np.asarray([hashes[row] == current[row] for row in rows.tolist()], bool)
+            rows, vectors = rows[fresh], vectors[fresh]
+        return Embeddings(self._index.ids, hashes, rows, vectors, stored.description, stored.made_from)
 
     def _compared(self, by: By, centred: bool, map_name: str) -> _Compared:
         key = (by, centred, map_name)
@@ -817,7 +897,9 @@ class Collection:
         vectors = similarity.fuse(*sides) if len(sides) > 1 else sides[0]
         encoder = " + ".join(part.description.name for part in parts)
         measure: Measure = "centred cosine" if centred else "cosine"
-        note = next((note for part in parts if (note := self._stale(part.made_from))), "")
+        note = next(
+            (note for name, part in zip(_files(by), parts, strict=True) if (note := self._note(name, part))), ""
+        )
 
         def basis(count: int) -> Basis:
             return Basis(self.title, by, encoder, measure, count, note)
@@ -854,7 +936,9 @@ class Collection:
         order = -values if lowest else values
         if per_group:
             labels = [self._index.groups[row] for row in rows]
-            ranked = [positions for _, positions in similarity.best_in_groups(order, labels, k)]
+            ranks = self._group_ranks
+            of_groups = similarity.best_in_groups(order, labels, k)
+            ranked = [positions for _, positions in sorted(of_groups, key=lambda each: ranks[each[0]])]
         else:
             ranked = [similarity.best(order, k)]
         hits = []
@@ -880,14 +964,6 @@ class Collection:
             return None
         count = len(self) if total is None else total
         return lambda done: progress(what, done, count)
-
-
-_LACKS: dict[By, str] = {
-    "text": "text embedding",
-    "image": "picture",
-    "fused": "picture",
-    "map": "place in that map",
-}
 
 
 def _files(by: str | int | float) -> Sequence[str]:

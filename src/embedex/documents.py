@@ -216,7 +216,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     try:
         if path.stat().st_size == 0:
             raise InputError(f"{path}: an empty file, not a picture.")
-        with _quiet, Image.open(path, formats=_FORMATS) as picture:
+        with _quiet, Image.open(path, formats=PICTURE_FORMATS) as picture:
             width, height = picture.size
             if width * height > MAX_PIXELS:
                 raise InputError(
@@ -232,7 +232,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         raise InputError(f"{path}: {error}", cure="Leave such a picture out; it may be an attack.") from error
     except UnidentifiedImageError as error:
         raise InputError(
-            f"{path}: not a picture that can be read.", allowed=f"Pictures are {', '.join(_FORMATS)}."
+            f"{path}: not a picture that can be read.", allowed=f"Pictures are {', '.join(PICTURE_FORMATS)}."
         ) from error
     except _DECODER_ERRORS as error:
         raise InputError(f"{path}: not a picture that can be read ({error}).") from error
@@ -309,7 +309,7 @@ class _Quiet:
 
 _quiet = _Quiet()
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 """What is decoded, whatever a file's ending says: for an EPS named ``.png`` Pillow would run a program."""
 
 _DECODER_ERRORS = (

@@ -2,7 +2,8 @@
 
     EmbedexError                what was seen, what is allowed, what to do next
     ├── InputError              a value, a file or a record that cannot be used
-    │   └── UnknownRecordError  a name or id that the collection does not hold
+    │   ├── UnknownRecordError  a name or id that the collection does not hold
+    │   └── NothingToCompareError  a record that lacks what it is to be compared by
     ├── CollectionError         a folder that is no collection, or a damaged or unfinished one
     ├── SourceError             a place records or pictures come from did not deliver
     ├── WeightsError            a model file is absent, or is not the one that is pinned
@@ -39,6 +40,10 @@ class InputError(EmbedexError):
 
 class UnknownRecordError(InputError):
     """A name or id that the collection does not hold."""
+
+
+class NothingToCompareError(InputError):
+    """A record that lacks what it is to be compared by: a picture, a place in the map."""
 
 
 class CollectionError(EmbedexError):

@@ -6,10 +6,12 @@ behind, which `sweep_parts` removes.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import secrets
+import unicodedata
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,12 +79,27 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+NAME_BYTES = 200
+"""The longest name that `file_name` gives. File systems allow 255 bytes; an ending and the name of a part need some."""
+
+
 def file_name(text: str) -> str:
-    """A text as the name of a file that stays in its folder: what could lead elsewhere is percent-encoded.
+    """A text as the name of a file that stays in its folder, without its ending; another text is another name.
+
+    Percent-encoded is what could lead elsewhere or what a common file system forbids; letters of every script stay,
+    each as one character. What that would make alike, or what is too long, ends in a hash of the whole text.
 
     Example:
-        >>> file_name("a/b")
-        'a%2Fb'
+        >>> file_name("a/é")
+        'a%2Fé'
     """
-    name = quote(text, safe=" ()+,;=@!'")
-    return f"%2E{name[1:]}" if name.startswith(".") else name
+    composed = unicodedata.normalize("NFC", text)
+    name = _FORBIDDEN.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), composed)
+    if composed == text and len(name.encode()) <= NAME_BYTES:
+        return name
+    mark = f"-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return name.encode()[: NAME_BYTES - len(mark)].decode(errors="ignore") + mark
+
+
+_FORBIDDEN = re.compile(r'[/\\:*?"<>|%\x00-\x1f\x7f-\x9f]|\A\.|[. ]\Z')
+"""In file names of Windows, macOS or Linux; a dot at the start hides a file, and Windows drops one at the end."""

@@ -9,13 +9,14 @@ import datetime
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedex.collection import Collection, Progress
-from embedex.errors import InputError, MissingExtraError
+from embedex.errors import EmbedexError, InputError, MissingExtraError, NothingToCompareError
 from embedex.files import file_name
 from embedex.results import Answers, By, Map, Pairs, Result, Similar, TokenReport, Unusual
 
@@ -72,13 +73,14 @@ def figure(result: Result, date: datetime.date, *, highlight: Sequence[str] = ()
     return charts.map_chart(result, date=date, highlight=highlight)
 
 
-def exhibits(collection: Collection, *, record: str, question: str) -> Iterator[Exhibit]:
+def exhibits(collection: Collection, *, record: str, question: str, say: Callable[[str], None]) -> Iterator[Exhibit]:
     """One exhibit of each kind that the collection's embeddings allow; fits the default map where there is none.
 
     Args:
         collection: embedded.
         record: id or name of the record whose likenesses are shown.
         question: in words; none is asked when empty.
+        say: is told of an exhibit that cannot be, because the record has no picture or no place in the map.
 
     Raises:
         UnknownRecordError: there is no such record.
@@ -87,10 +89,15 @@ def exhibits(collection: Collection, *, record: str, question: str) -> Iterator[
     name = collection.item(record).name
     grouped = collection.grouped
     per = f"the top {STRIP_K} in each group" if grouped else f"the top {PLAIN_K}"
+    a_map = default_map(collection)
     for by in sides(collection):
-        if by == "map" and not has_default_map(collection):
-            fit_default_map(collection)
-        result = collection.similar(record, k=STRIP_K if grouped else PLAIN_K, per_group=grouped, by=by)
+        map_name = a_map.name if by == "map" else ""
+        k = STRIP_K if grouped else PLAIN_K
+        try:
+            result = collection.similar(record, k=k, per_group=grouped, by=by, map_name=map_name)
+        except NothingToCompareError as error:
+            say(f"No chart of what is similar {_TOLD[by]}: {error.seen}")
+            continue
         yield Exhibit(f"similar-{by}", f"Similar to {name}, {_TOLD[by]}", f"Most similar to {name}, {per}.", result)
     for by in ("text", "image") if pictures else ("text",):
         result_pairs = collection.pairs(by=by)
@@ -108,7 +115,6 @@ def exhibits(collection: Collection, *, record: str, question: str) -> Iterator[
     if question:
         answers = collection.ask(question)
         yield Exhibit("answers", question, f"A question in words, held against {answers.against}.", answers)
-    a_map = collection.read_map()
     yield Exhibit("map", "Map", f"{len(a_map.items):,} records placed by {a_map.basis.encoder}.", a_map)
 
 
@@ -117,17 +123,24 @@ def sides(collection: Collection) -> Sequence[By]:
     return [by for by in STRIPS if by != "image" or collection.has("image")]
 
 
-def has_default_map(collection: Collection) -> bool:
-    """Whether it has a map that is found without a name, whatever other maps there are."""
-    return not {"umap", "pca"}.isdisjoint(collection.maps)
+def default_map(collection: Collection) -> Map:
+    """The collection's map, fitted anew where there is none or the embeddings have changed since.
 
-
-def fit_default_map(collection: Collection) -> Map:
-    """UMAP where it is installed and the records suffice for it; PCA elsewhere."""
+    UMAP where it is installed and the records suffice for it; PCA elsewhere.
+    """
+    for name in ("umap", "pca"):
+        if name in collection.maps and not (kept := collection.read_map(name)).basis.note:
+            return kept
     try:
         return collection.fit_map()
     except (MissingExtraError, InputError):
         return collection.fit_map(method="pca")
+
+
+def showpiece(collection: Collection) -> str:
+    """The id of the first record that can be compared by all there is; the first record where none can."""
+    items = collection.items()
+    return next((item.id for item in items if item.picture), items[0].id)
 
 
 def strips(
@@ -138,13 +151,13 @@ def strips(
     jobs: int = 0,
     date: datetime.date,
     progress: Progress | None = None,
-) -> int:
+) -> tuple[int, int]:
     """Draw the strips by text, image and map of many records, side by side in several processes, as PNG.
 
-    A strip that a record has nothing for (no picture, no place in the map) is left out.
+    A strip that a record has nothing for (no picture, no place in the map) is left out, and counted.
 
     Args:
-        collection: embedded, with a map.
+        collection: embedded.
         folder: for the charts, named ``{id}-{by}.png``.
         where: SQL condition for the records; the featured ones when empty.
         jobs: processes; one a core when 0.
@@ -152,20 +165,24 @@ def strips(
         progress: see `embedex.collection.Progress`.
 
     Returns:
-        How many charts were drawn.
+        How many charts were drawn, and how many left out.
+
+    Raises:
+        EmbedexError: a drawing process ended by itself.
     """
     import multiprocessing
 
     folder.mkdir(parents=True, exist_ok=True)
     items = collection.items(where=where or collection.manifest.featured_where)
     jobs = jobs or os.cpu_count() or 1
+    map_name = default_map(collection).name
     # Matrices are small here: a process each is faster than threads that wait for one another.
     before = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = "1"
     drawn = done = 0
     try:
         with ProcessPoolExecutor(
-            jobs, multiprocessing.get_context("spawn"), _open_worker, (collection.folder, folder, date)
+            jobs, multiprocessing.get_context("spawn"), _open_worker, (collection.folder, folder, map_name, date)
         ) as pool:
             waiting = iter(items)
             running = {pool.submit(_draw_strips, item.id) for item in islice(waiting, 4 * jobs)}
@@ -176,12 +193,16 @@ def strips(
                 running |= {pool.submit(_draw_strips, item.id) for item in islice(waiting, len(finished))}
                 if progress:
                     progress("Drawing strips", done, len(items))
+    except BrokenProcessPool as error:
+        raise EmbedexError(
+            "A drawing process ended by itself, perhaps for want of memory.", cure="Draw with fewer: --jobs 1"
+        ) from error
     finally:
         if before is None:
             del os.environ["OMP_NUM_THREADS"]
         else:
             os.environ["OMP_NUM_THREADS"] = before
-    return drawn
+    return drawn, len(items) * len(sides(collection)) - drawn
 
 
 _TOLD: dict[By, str] = {
@@ -195,7 +216,7 @@ _draw_strips_of: Callable[[str], int]
 """What a worker process does; set once by `_open_worker`, so that each opens the collection once."""
 
 
-def _open_worker(collection_folder: Path, folder: Path, date: datetime.date) -> None:
+def _open_worker(collection_folder: Path, folder: Path, map_name: str, date: datetime.date) -> None:
     global _draw_strips_of
     from embedex import charts
 
@@ -206,8 +227,14 @@ def _open_worker(collection_folder: Path, folder: Path, date: datetime.date) -> 
         drawn = 0
         for by in compared:
             try:
-                result = collection.similar(record_id, k=STRIP_K, per_group=collection.grouped, by=by)
-            except InputError:  # no picture or place
+                result = collection.similar(
+                    record_id,
+                    k=STRIP_K if collection.grouped else PLAIN_K,
+                    per_group=collection.grouped,
+                    by=by,
+                    map_name=map_name if by == "map" else "",
+                )
+            except NothingToCompareError:
                 continue
             charts.save(figure(result, date), folder / f"{file_name(record_id)}-{by}", ("png",))
             drawn += 1

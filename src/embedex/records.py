@@ -170,11 +170,17 @@ def redundant_prefix(records: Iterable[Mapping[str, JSON]], *, sample: int = 100
 
 
 def strip_prefix(value: JSON, prefix: str) -> JSON:
-    """The same value with `prefix` removed from every key, at any depth. An empty prefix changes nothing."""
+    """The same value with `prefix` removed from every key, at any depth. An empty prefix changes nothing.
+
+    Where an object also has the key without the prefix, the full key stays, so that no value is lost.
+    """
     if not prefix:
         return value
     if isinstance(value, dict):
-        return {key.removeprefix(prefix): strip_prefix(each, prefix) for key, each in value.items()}
+        return {
+            key if (short := key.removeprefix(prefix)) in value else short: strip_prefix(each, prefix)
+            for key, each in value.items()
+        }
     if isinstance(value, list):
         return [strip_prefix(each, prefix) for each in value]
     return value

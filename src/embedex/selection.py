@@ -2,16 +2,23 @@
 
 The condition sees one row a record: its top-level fields as columns (with the redundant key prefix stripped), and
 ``_id``, ``_name`` and ``_group`` as the collection has them. It cannot write, reach a file or set anything.
+
+SQL does not tell ``Name`` from ``name``, JSON does. Keys that differ in case only are one column, called as the first
+that is met, where no record has both; where one has, at that place, the later spellings become ``name_2``, ``name_3``
+in all records. The empty key is ``_empty``. So it is at every depth.
 """
 
 from __future__ import annotations
 
+import json
+import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedex.errors import InputError, UnknownRecordError
-from embedex.records import Record, minify, strip_prefix
+from embedex.records import JSON, Record, minify, strip_prefix
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,11 +65,18 @@ def where(
     columns: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "records.jsonl"
+        keys = _Keys()
         with lines.open("w", encoding="utf-8") as file:
             for row, (record, name, group) in enumerate(zip(records, names, groups, strict=True)):
                 own = {"_row": row, "_id": record.id, "_name": name, "_group": group}
-                # Own columns stand first and win: of two names that differ in case only, DuckDB renames the second.
-                file.write(minify({**own, **strip_prefix(record.data, prefix), **own}) + "\n")
+                # Own columns stand first and win.
+                value = {**own, **strip_prefix(record.data, prefix), **own}
+                keys.meet(value)
+                file.write(minify(value) + "\n")
+        if keys.ambiguous:
+            met, lines = lines, Path(folder) / "renamed.jsonl"
+            with met.open(encoding="utf-8") as file, lines.open("w", encoding="utf-8") as to:
+                to.writelines(minify(keys.renamed(json.loads(line))) + "\n" for line in file)
         database = duckdb.connect(config={"threads": 2})
         try:
             read = f"read_json(?, {_FORMAT})"
@@ -93,6 +107,79 @@ def where(
     return chosen
 
 
+class _Keys:
+    """The keys at one place of all records, and what they are called there in SQL, whatever their case."""
+
+    def __init__(self) -> None:
+        self._folded: dict[str, str] = {}
+        self._spellings: dict[str, list[str]] = {}
+        self._together: set[str] = set()
+        self._below: dict[str, _Keys] = {}
+
+    def meet(self, value: JSON) -> None:
+        """Note the keys of a value; the objects of a list are all at one place."""
+        if isinstance(value, list):
+            for each in value:
+                if isinstance(each, (dict, list)):
+                    self.meet(each)
+            return
+        for key, each in value.items():
+            if key not in self._folded:
+                self._folded[key] = _folded(key)
+                self._spellings.setdefault(self._folded[key], []).append(key)
+            if isinstance(each, (dict, list)):
+                folded = self._folded[key]
+                if folded not in self._below:
+                    self._below[folded] = _Keys()
+                self._below[folded].meet(each)
+        if len(self._spellings) < len(self._folded):
+            folds = [self._folded[key] for key in value]
+            self._together.update(folded for folded in folds if folds.count(folded) > 1)
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether a key must be called otherwise, here or below."""
+        here = len(self._spellings) < len(self._folded) or "" in self._folded
+        return here or any(below.ambiguous for below in self._below.values())
+
+    def renamed(self, value: JSON) -> JSON:
+        """A value of this place with its keys as SQL has them."""
+        if isinstance(value, list):
+            return [self.renamed(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            self._called[key]: self._below[self._folded[key]].renamed(each) if isinstance(each, (dict, list)) else each
+            for key, each in value.items()
+        }
+
+    @cached_property
+    def _called(self) -> dict[str, str]:
+        """The name of each key in SQL, once all are met."""
+        called = {}
+        taken = set(self._spellings)
+        for folded, (first, *others) in self._spellings.items():
+            called[first] = first or _free("_empty", taken)
+            for key in others:
+                called[key] = _free(key, taken) if folded in self._together else first
+        return called
+
+
+def _folded(key: str) -> str:
+    """The key as DuckDB compares it: É and é are two names."""
+    return key.encode().lower().decode()
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name, or else the name with the first number that makes it no other's."""
+    free, number = name, 1
+    while _folded(free) in taken:
+        number += 1
+        free = f"{name}_{number}"
+    taken.add(_folded(free))
+    return free
+
+
 def _quoted(name: str) -> str:
     escaped = name.replace('"', '""')
     return f'"{escaped}"'
@@ -101,18 +188,15 @@ def _quoted(name: str) -> str:
 def find(query: str, ids: Sequence[str], names: Sequence[str]) -> int:
     """The row of the record that a person means, by id, by name, or by name whatever its case.
 
+    An é is found whether it is one character or, as on a Mac, an e with an accent.
+
     Raises:
         UnknownRecordError: there is none, or there are several of that name.
     """
-    folded = query.casefold()
-    tries = (
-        (ids, query),
-        (names, query),
-        ([each.casefold() for each in names], folded),
-        ([each.casefold() for each in ids], folded),
-    )
-    for labels, wanted in tries:
-        rows = [row for row, label in enumerate(labels) if label == wanted]
+    tries = ((ids, str), (names, str), (ids, _composed), (names, _composed), (names, _caseless), (ids, _caseless))
+    for labels, form in tries:
+        wanted = form(query)
+        rows = [row for row, label in enumerate(labels) if form(label) == wanted]
         if len(rows) == 1:
             return rows[0]
         if rows:
@@ -120,9 +204,17 @@ def find(query: str, ids: Sequence[str], names: Sequence[str]) -> int:
             raise UnknownRecordError(f"{len(rows)} records are called {query!r}.", cure=f"Say which by its id: {shown}")
     import difflib
 
-    known = {label.casefold(): label for label in (*ids, *names)}
-    close = difflib.get_close_matches(folded, known, n=3, cutoff=0.6)
+    known = {_caseless(label): label for label in (*ids, *names)}
+    close = difflib.get_close_matches(_caseless(query), known, n=3, cutoff=0.6)
     raise UnknownRecordError(
         f"No record has the id or name {query!r}.",
         cure=f"Perhaps {' or '.join(repr(known[each]) for each in close)}?" if close else "",
     )
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def _caseless(text: str) -> str:
+    return _composed(text.casefold())

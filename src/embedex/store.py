@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
@@ -27,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedex.documents import TextSettings
 from embedex.encoders.base import EncoderDescription
-from embedex.errors import CollectionError
+from embedex.errors import CollectionError, InputError
 from embedex.files import atomic_bytes, atomic_write
 from embedex.records import JSON, Record, minify
 
@@ -43,6 +45,7 @@ SCHEMA = 1
 MANIFEST = "collection.json"
 RECORDS = "records.jsonl"
 STAGED = ".records.jsonl.new"
+CLAIM = ".embedex"
 INDEX = "index.parquet"
 IMAGES = "images"
 EMBEDDINGS = "embeddings"
@@ -86,7 +89,9 @@ class Index:
         groups: None where a record has none.
         main: bool, shape (n,): whether comparisons are about it unless asked otherwise.
         pictures: file names in ``images/``, or None.
+        picture_hashes: the pictures' content hashes, or None.
         offsets: int64, shape (n + 1,): byte positions of the lines of ``records.jsonl``.
+        checksums: int64, shape (n,): CRC-32 of each line, so that no row is ever taken for another.
         records_sha256: of ``records.jsonl``; ties embeddings to the records they were made from.
     """
 
@@ -95,7 +100,9 @@ class Index:
     groups: list[str | None]
     main: NDArray[np.bool_]
     pictures: list[str | None]
+    picture_hashes: list[str | None]
     offsets: NDArray[np.int64]
+    checksums: NDArray[np.int64]
     records_sha256: str
 
 
@@ -173,12 +180,58 @@ class Store:
         """Where the pictures are."""
         return self.folder / IMAGES
 
+    # --- the folder -------------------------------------------------------------------------------------------
+
+    def claim(self) -> None:
+        """Make the folder, or see that it is a collection's; nobody's own files are ever written over.
+
+        Raises:
+            InputError: it holds files and is no collection.
+        """
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"{self.folder} is a file, not a folder.", cure="Name a new folder.")
+        mine = any((self.folder / name).exists() for name in (MANIFEST, CLAIM))
+        if not mine and self.folder.exists() and any(self.folder.iterdir()):
+            raise InputError(
+                f"{self.folder} holds files and is no collection.",
+                cure="Name a new or an empty folder, so that nothing of yours is written over.",
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not mine:
+            (self.folder / CLAIM).touch()
+        self.images.mkdir(exist_ok=True)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keep other processes from writing at the same time, where the system has such locks.
+
+        Raises:
+            CollectionError: another one is writing.
+        """
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            yield
+            return
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CollectionError(
+                    f"Another process is writing to {self.folder}.", cure="Run this again when it has ended."
+                ) from None
+            yield
+        finally:
+            os.close(folder)
+
     # --- the manifest -----------------------------------------------------------------------------------------
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Write ``collection.json``; last of all files, since it is what makes a folder a collection."""
         text = json.dumps(asdict(manifest), indent=2, ensure_ascii=False)
         atomic_bytes(self.folder / MANIFEST, f"{text}\n".encode())
+        (self.folder / CLAIM).unlink(missing_ok=True)
 
     def read_manifest(self) -> Manifest:
         """Read ``collection.json``.
@@ -202,7 +255,7 @@ class Store:
             values = {key: value for key, value in values.items() if key in known}
             return Manifest(**{**values, "text": TextSettings(**values.get("text", {}))})
         except (FileNotFoundError, NotADirectoryError):
-            unfinished = (self.folder / RECORDS).exists() or self.images.exists()
+            unfinished = (self.folder / CLAIM).exists()
             raise CollectionError(
                 f"{self.folder} is {'an unfinished' if unfinished else 'not a'} collection: it has no {MANIFEST}.",
                 cure="Run the command that makes it again; it goes on where it ended."
@@ -216,15 +269,21 @@ class Store:
 
     # --- records ----------------------------------------------------------------------------------------------
 
-    def write_records(self, records: Iterable[Record], *, ascii: bool) -> tuple[NDArray[np.int64], str]:  # noqa: A002
+    def write_records(
+        self,
+        records: Iterable[Record],
+        *,
+        ascii: bool,  # noqa: A002
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], str]:
         """Write records beside ``records.jsonl``, streaming; `keep_records` puts them in its place.
 
         Returns:
-            The lines' byte positions, shape (n + 1,), and the file's sha256.
+            The lines' byte positions, shape (n + 1,), their checksums, shape (n,), and the file's sha256.
         """
         import numpy as np
 
         offsets = [0]
+        checksums = []
         digest = hashlib.sha256()
 
         def write(file: Any) -> None:
@@ -232,11 +291,11 @@ class Store:
                 line = minify(record.data, ascii=ascii).encode() + b"\n"
                 file.write(line)
                 digest.update(line)
+                checksums.append(zlib.crc32(line))
                 offsets.append(offsets[-1] + len(line))
 
-        self.folder.mkdir(parents=True, exist_ok=True)
         atomic_write(self.folder / STAGED, write)
-        return np.asarray(offsets, dtype=np.int64), digest.hexdigest()
+        return np.asarray(offsets, np.int64), np.asarray(checksums, np.int64), digest.hexdigest()
 
     def keep_records(self, index: Index) -> None:
         """Put what `write_records` wrote in the place of ``records.jsonl``, and write its index."""
@@ -264,6 +323,8 @@ class Store:
                 for row in range(len(index.ids)) if rows is None else rows:
                     file.seek(int(index.offsets[row]))
                     line = file.read(int(index.offsets[row + 1] - index.offsets[row]))
+                    if zlib.crc32(line) != index.checksums[row]:
+                        raise ValueError(f"the record {index.ids[row]!r} has changed")
                     yield Record(index.ids[row], json.loads(line))
         except (OSError, ValueError) as error:
             raise CollectionError(
@@ -282,7 +343,9 @@ class Store:
                 "group": pa.array(index.groups, pa.string()),
                 "main": pa.array(index.main, pa.bool_()),
                 "picture": pa.array(index.pictures, pa.string()),
+                "picture_hash": pa.array(index.picture_hashes, pa.string()),
                 "offset": pa.array(index.offsets[:-1], pa.int64()),
+                "checksum": pa.array(index.checksums, pa.int64()),
             }
         )
         size = int(index.offsets[-1])
@@ -296,16 +359,21 @@ class Store:
         """
         import numpy as np
 
-        columns = ("id", "name", "group", "main", "picture", "offset")
+        columns = ("id", "name", "group", "main", "picture", "picture_hash", "offset", "checksum")
         table, metadata = self._read(self.folder / INDEX, columns, ("records_sha256", "records_size"))
         offsets = np.append(_numbers(table["offset"], np.int64), metadata["records_size"])
+        pictures = table["picture"].to_pylist()
+        if outside := [name for name in pictures if name is not None and Path(name).name != name]:
+            raise CollectionError(f"{self.folder / INDEX} names a picture outside the collection: {outside[0]!r}.")
         return Index(
             table["id"].to_pylist(),
             table["name"].to_pylist(),
             table["group"].to_pylist(),
             np.asarray(table["main"].to_pylist(), bool),
-            table["picture"].to_pylist(),
+            pictures,
+            table["picture_hash"].to_pylist(),
             offsets,
+            _numbers(table["checksum"], np.int64),
             metadata["records_sha256"],
         )
 

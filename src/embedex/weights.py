@@ -50,14 +50,13 @@ def cache_folder() -> Path:
 
 
 def find(file: PackageFile) -> Path | None:
-    """The file on this machine, or None. Its hash is not checked here; `read` does."""
-    import importlib.metadata
+    """The file on this machine, or None.
 
-    try:
-        installed = Path(str(importlib.metadata.distribution(file.distribution).locate_file(file.path)))
-    except importlib.metadata.PackageNotFoundError:
-        installed = None
-    if installed is not None and installed.is_file() and _is_pinned(installed, file):
+    An installed file that is not the pinned one is passed over: it may be another version's, or damaged. The hash of
+    the file in the cache is not checked here; `read` does.
+    """
+    installed = _installed(file)
+    if installed is not None and _sha256(installed) == file.sha256:
         return installed
     return file.cached if file.cached.is_file() else None
 
@@ -72,12 +71,11 @@ def read(file: PackageFile, *, fetch: bool = False) -> bytes:
     Raises:
         WeightsError: it is not here and was not or could not be fetched, or it is not the pinned one.
     """
-    path = find(file)
+    path = find(file) or (_download(file) if fetch else _installed(file))
     if path is None:
-        if not fetch:
-            raise _absent(file, "")
-        path = _download(file)
-    return _checked(path.read_bytes(), file, str(path), "Delete it and run the same command again, or: ")
+        raise _absent(file, "")
+    cure = "Delete it and run the same command again, or: " if path == file.cached else ""
+    return _checked(path.read_bytes(), file, str(path), cure)
 
 
 def _checked(data: bytes, file: PackageFile, place: str, cure: str) -> bytes:
@@ -91,14 +89,20 @@ def _checked(data: bytes, file: PackageFile, place: str, cure: str) -> bytes:
     return data
 
 
-def _is_pinned(installed: Path, file: PackageFile) -> bool:
-    """Whether an installed file may stand for the pinned one: another version's file is passed over, not refused."""
+def _installed(file: PackageFile) -> Path | None:
+    """The file in the installed package, whatever its version, or None."""
     import importlib.metadata
 
-    if importlib.metadata.version(file.distribution) == file.version:
-        return True
-    with installed.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256
+    try:
+        installed = Path(str(importlib.metadata.distribution(file.distribution).locate_file(file.path)))
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return installed if installed.is_file() else None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _download(file: PackageFile) -> Path:
@@ -131,7 +135,8 @@ def _download(file: PackageFile) -> Path:
 
 
 def _install(file: PackageFile) -> str:
-    return f"pip install --no-deps {file.distribution}=={file.version}"
+    # Without --force-reinstall pip leaves alone a package whose file is damaged or gone.
+    return f"pip install --force-reinstall --no-deps {file.distribution}=={file.version}"
 
 
 def _absent(file: PackageFile, why: str) -> WeightsError:

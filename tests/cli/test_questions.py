@@ -45,7 +45,7 @@ CAPTIONS = {
     "similar per group": "Museum · text and pictures by wordllama + descriptor · 35 records · centred cosine",
     "similar in the map": "Museum · places in the map by pca of wordllama + descriptor · 35 records · distance",
     "unusual": "Museum · pictures by descriptor · 36 records · centred cosine",
-    "ask": "Museum · text by wordllama · 38 records · centred cosine · against passages",
+    "ask": "Museum · text by wordllama · 38 records · centred cosine · score: mean of its best passage and of all",
     "ask records": "Museum · text by wordllama · 38 records · cosine · against records",
     "heatmap": "Museum · text by wordllama · 38 records · cosine",
     "map": "Museum · places in the map by pca of wordllama · 38 records · distance",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from embedex.charts import style
-from embedex.documents import MAX_PIXELS
+from embedex.documents import MAX_PIXELS, PICTURE_FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ def _portrait(path: Path, side_px: int, _changed: int) -> Pixels:
         with warnings.catch_warnings():
             # our own limit is the stricter one
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            file = Image.open(path)
+            file = Image.open(path, formats=PICTURE_FORMATS)
         with file:
             if file.width * file.height > MAX_PIXELS:
                 raise ValueError(f"{path}: too many pixels to draw.")

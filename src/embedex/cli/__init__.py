@@ -5,6 +5,7 @@ Nothing heavy is imported until a verb runs, so that `embedex --help` answers at
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -23,25 +24,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     from embedex.cli.parser import build_parser
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show ends no command
+            stream.reconfigure(errors="replace")
     parser = build_parser()
     parsed = parser.parse_args(arguments)
     if parsed.verb is None:
         parser.print_help()
         return 0
+    from embedex.cli.output import say
+
     try:
         from embedex.cli import verbs
 
         verbs.VERBS[parsed.verb](parsed)
         sys.stdout.flush()
     except EmbedexError as error:
-        print(f"embedex {parsed.verb}: {error}", file=sys.stderr)
+        say(f"embedex {parsed.verb}: {error}")
         return error.exit_code
     except KeyboardInterrupt:
-        print("\nStopped. What is finished is kept; the same command goes on from there.", file=sys.stderr)
+        say("\nStopped. What is finished is kept; the same command goes on from there.")
         return 130
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # a full disk, a folder that may not be written
-        print(f"embedex {parsed.verb}: {error}", file=sys.stderr)
+        say(f"embedex {parsed.verb}: {error}")
         return 2
     return 0

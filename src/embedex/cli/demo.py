@@ -6,7 +6,6 @@ import shlex
 import time
 from pathlib import Path
 
-from embedex import gallery
 from embedex.cli import making, output, tables
 from embedex.cli.drawing import draw_gallery
 from embedex.cli.output import say
@@ -30,7 +29,6 @@ def run(to: Path, on: str) -> None:
     with output.progress() as progress:
         reports = collection.embed(progress=progress)
     output.show(tables.embedded(reports), "table")
-    gallery.fit_default_map(collection)
     page = draw_gallery(collection, to / "charts", record=record, question=question, fetch=on != "sample", show=True)
     say(f"\nDone in {time.monotonic() - begun:.0f} s. Open {page}")
     say(f'Ask on:  embedex ask {collection.folder} "what rolls down a hill?"')

@@ -44,7 +44,7 @@ def draw_gallery(collection: Collection, to: Path, *, record: str, question: str
     Returns:
         The page.
     """
-    exhibits = list(gallery.exhibits(collection, record=record, question=question))
+    exhibits = list(gallery.exhibits(collection, record=record, question=question, say=say))
     to.mkdir(parents=True, exist_ok=True)
     sections = []
     for exhibit in [*_token_exhibit(collection, fetch=fetch), *exhibits]:
@@ -52,7 +52,7 @@ def draw_gallery(collection: Collection, to: Path, *, record: str, question: str
         if show:
             output.heading(exhibit.title)
             output.show(table, "table")
-        drawn = gallery.figure(exhibit.result, today(), highlight=[collection.item(record).name])
+        drawn = gallery.figure(exhibit.result, today(), highlight=[collection.item(record).id])
         save(drawn, to / exhibit.name)
         rows = output.cells(table)[:PAGE_ROWS]
         sections.append(Section(exhibit.title, exhibit.text, exhibit.name, table.columns, rows))

@@ -13,7 +13,6 @@ from embedex.cli.output import say
 from embedex.collection import Collection
 from embedex.errors import InputError
 from embedex.records import JsonPath, Record, Strictness
-from embedex.store import IMAGES
 
 if TYPE_CHECKING:
     from embedex.sources.pokemon import Origin
@@ -39,23 +38,24 @@ def pull_pokemon(
     from embedex.sources.pokemon import gather
 
     strictness = Strictness(strict=strict)
-    images = to / IMAGES
-    images.mkdir(parents=True, exist_ok=True)
+    images = Collection.claim(to)
     chosen: dict[str, Any] = {"endpoint": endpoint, "artwork_url": artwork}
-    with output.progress() as progress:
-        harvest = gather(
-            origin=origin,
-            to_images=images,
-            tables=tables,
-            cache=weights.cache_folder() / "pokemon",
-            refresh=refresh,
-            pictures=pictures,
-            strictness=strictness,
-            say=say,
-            progress=lambda done, total: progress("Pictures", done, total),
-            **{key: value for key, value in chosen.items() if value},
-        )
-    output.say_problems(strictness.problems)
+    try:
+        with output.progress() as progress:
+            harvest = gather(
+                origin=origin,
+                to_images=images,
+                tables=tables,
+                cache=weights.cache_folder() / "pokemon",
+                refresh=refresh,
+                pictures=pictures,
+                strictness=strictness,
+                say=say,
+                progress=lambda done, total: progress("Pictures", done, total),
+                **{key: value for key, value in chosen.items() if value},
+            )
+    finally:
+        output.say_problems(strictness.problems)
     records = [Record(str(data["id"]), data) for data in harvest.records]
     found = ((record.id, images / f"{record.id}.png") for record in records)
     return Collection.create(
@@ -126,20 +126,22 @@ def new_collection(
         with output.progress() as progress:
             return check_pictures(found, strictness, lambda done, total: progress("Checking pictures", done, total))
 
-    collection = Collection.create(
-        to,
-        noted(),
-        title=title or to.resolve().name,
-        origin=", ".join(path.name for path in paths),
-        id_path=id_path,
-        name_path=name_path,
-        group_path=group_path,
-        default_where=default_where,
-        strip_prefix=strip_prefix,
-        ascii=escapes_ascii(paths),
-        pictures=pictures,
-    )
-    output.say_problems(strictness.problems)
+    try:
+        collection = Collection.create(
+            to,
+            noted(),
+            title=title or to.resolve().name,
+            origin=", ".join(path.name for path in paths),
+            id_path=id_path,
+            name_path=name_path,
+            group_path=group_path,
+            default_where=default_where,
+            strip_prefix=strip_prefix,
+            ascii=escapes_ascii(paths),
+            pictures=pictures,
+        )
+    finally:
+        output.say_problems(strictness.problems)
     if collection.manifest.text.strip_prefix and strip_prefix is None:
         say(
             f"Documents leave out the prefix {collection.manifest.text.strip_prefix!r}, which most keys repeat; "
@@ -157,8 +159,7 @@ def sample_collection(to: Path) -> Collection:
     strictness = Strictness(strict=True)
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "shapes.jsonl"
-        images = to / IMAGES
-        images.mkdir(parents=True, exist_ok=True)
+        images = Collection.claim(to)
         sample.write_sample(lines, images)
         read = read_records([lines], id_path=JsonPath.parse("id"), strictness=strictness)
         records = [record for record, _ in read]

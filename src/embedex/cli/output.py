@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 TABLE_ROWS = 60
 """The most rows a table for people has; JSON and CSV always have them all."""
 
+PROBLEMS_SHOWN = 20
+"""The most problems that are named on a terminal; a file or a pipe always gets them all."""
+
 
 Cell = str | float | int | None
 
@@ -32,12 +35,14 @@ class Table:
         rows: strings, numbers or None.
         caption: what the numbers rest on.
         whole: the result itself, for JSON; the rows when None.
+        full: the table for CSV, where people get less of it.
     """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     caption: str = ""
     whole: Any = None
+    full: Table | None = None
 
 
 def show(table: Table, form: str) -> None:
@@ -46,11 +51,13 @@ def show(table: Table, form: str) -> None:
         whole = table.whole
         if whole is None:
             whole = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
-        print(json.dumps(_plain(whole), ensure_ascii=False, indent=2))
+        escaped = "utf" not in (sys.stdout.encoding or "utf-8").lower()  # so that another encoding loses nothing
+        print(json.dumps(_plain(whole), ensure_ascii=escaped, indent=2))
     elif form == "csv":
+        full = table.full or table
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(table.columns)
-        writer.writerows(table.rows)
+        writer.writerow(full.columns)
+        writer.writerows(full.rows)
     else:
         _show_table(table)
 
@@ -62,20 +69,29 @@ def cells(table: Table) -> list[list[str]]:
 
 def heading(text: str) -> None:
     """A line above a table, where the table goes."""
-    print(f"\n{text}")
+    print(f"\n{printable(text)}")
 
 
 def say(text: str) -> None:
     """Tell a person what is going on; on standard error, so that pipes stay clean."""
-    print(text, file=sys.stderr, flush=True)
+    print("\n".join(printable(line) for line in text.split("\n")), file=sys.stderr, flush=True)
 
 
 def say_problems(problems: Sequence[Problem]) -> None:
-    """Name what was set aside."""
-    for problem in problems[:20]:
-        say(f"  set aside: {problem}")
-    if len(problems) > 20:
-        say(f"  … and {len(problems) - 20:,} more")
+    """Name everything that was set aside; on a terminal, what fits there."""
+    shown = problems[:PROBLEMS_SHOWN] if sys.stderr.isatty() else problems
+    for problem in shown:
+        say(f"  set aside: {printable(str(problem))}")
+    if len(problems) > len(shown):
+        say(f"  … and {len(problems) - len(shown):,} more; 2> problems.txt after the command keeps them all")
+
+
+def printable(text: str) -> str:
+    """A text without control characters, with which a record could steer a terminal; white space becomes spaces."""
+    return text.translate(_CONTROLS)
+
+
+_CONTROLS = {code: " " if chr(code).isspace() else "\ufffd" for code in (*range(0x20), *range(0x7F, 0xA0))}
 
 
 @contextmanager
@@ -108,7 +124,7 @@ def _show_table(table: Table) -> None:
     drawn = RichTable(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for number, column in enumerate(table.columns):
         numeric = any(isinstance(row[number], (int, float)) for row in table.rows)
-        drawn.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        drawn.add_column(escape(printable(column)), justify="right" if numeric else "left", overflow="fold")
     for row in cells(table)[:TABLE_ROWS]:
         drawn.add_row(*(escape(cell) for cell in row))
     console = Console(width=None if sys.stdout.isatty() else 110, highlight=False)
@@ -117,7 +133,7 @@ def _show_table(table: Table) -> None:
         if len(table.rows) > TABLE_ROWS:
             console.print(f"… and {len(table.rows) - TABLE_ROWS:,} more; --format csv prints them all")
         if table.caption:
-            console.print(escape(table.caption), style="dim")
+            console.print(escape(printable(table.caption)), style="dim")
     print(captured.get(), end="")
 
 
@@ -126,7 +142,7 @@ def _cell(value: Cell) -> str:
         return "–"
     if isinstance(value, float):
         return f"{value:.3f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else printable(str(value))
 
 
 def _plain(value: Any) -> Any:

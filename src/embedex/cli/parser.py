@@ -201,7 +201,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _collection(charts)
     charts.add_argument("--to", type=Path, metavar="DIR", help="the folder (DIR/charts)")
-    charts.add_argument("--record", default="", metavar="RECORD", help="whose likenesses to draw (the first record)")
+    charts.add_argument(
+        "--record", default="", metavar="RECORD", help="whose likenesses to draw (the first with a picture)"
+    )
     charts.add_argument("--question", default="", help="a question to draw the answers of")
     charts.add_argument(
         "--all", dest="all_strips", action="store_true", help="the three strips of every featured record"

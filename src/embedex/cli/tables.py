@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 from embedex.cli.output import Cell, Table
 from embedex.collection import EmbedReport
 from embedex.results import TOKEN_LIMITS, Answers, Basis, Hit, Map, Pairs, Result, Similar, TokenReport, Unusual
+
+GROUPS_SHOWN = 20
+"""The most groups that a table of pairs for people has."""
 
 
 def of(result: Result) -> Table:
@@ -36,32 +41,42 @@ def unusual(result: Unusual) -> Table:
 
 
 def answers(result: Answers) -> Table:
-    """Answers with the passage that answered."""
-    columns = ["rank", "name", "group", _column(result.basis)]
-    rows: list[list[Cell]] = [[hit.rank, hit.item.name, hit.item.group, hit.value] for hit in result.hits]
+    """Answers with the passage that answered; in CSV with its path as well."""
+    columns = ["rank", "name", "id", "group", _column(result.basis)]
+    rows: list[list[Cell]] = [[hit.rank, hit.item.name, hit.item.id, hit.item.group, hit.value] for hit in result.hits]
+    full = None
     if result.against == "passages":
         columns.append("passage")
         rows = [[*row, hit.passage] for row, hit in zip(rows, result.hits, strict=True)]
-    return Table(columns, rows, f"{result.basis.caption()} · against {result.against}", result)
+        pathed = [[*row, hit.passage_path] for row, hit in zip(rows, result.hits, strict=True)]
+        full = Table([*columns, "path"], pathed)
+    return Table(columns, rows, f"{result.basis.caption()} · against {result.against}", result, full)
 
 
 def pairs(result: Pairs) -> Table:
-    """The mean score of each pair of groups."""
+    """The mean score of each pair of groups: of the largest groups for people, of all in JSON and CSV."""
     labels = [label or "–" for label, _ in result.groups] or ["all"]
-    common = _common_start(labels)
-    rows: list[list[Cell]] = [[label, *map(float, row)] for label, row in zip(labels, result.group_means, strict=True)]
-    whole = {
-        "groups": labels,
-        "means": [row[1:] for row in rows],
-        "count": result.count,
-        "basis": result.basis,
-    }
-    return Table(
-        ["mean of pairs", *(label.removeprefix(common) for label in labels)],
-        rows,
-        result.basis.caption(),
-        whole,
-    )
+    means = result.group_means.tolist()
+    whole = {"groups": labels, "means": means, "count": result.count, "basis": result.basis}
+    caption = result.basis.caption()
+    if not means:
+        return Table(["mean of pairs"], [], f"{caption} · {len(labels):,} groups are too many for a table", whole)
+    full = _means(labels, means, range(len(labels)))
+    left_out = len(labels) - GROUPS_SHOWN
+    if left_out <= 0:
+        return replace(full, caption=caption, whole=whole)
+    starts = [start for _, start in result.groups]
+    sizes = [end - start for start, end in pairwise([*starts, len(result.matrix)])]
+    largest = sorted(sorted(range(len(labels)), key=lambda group: -sizes[group])[:GROUPS_SHOWN])
+    caption += f" · the {GROUPS_SHOWN} largest groups; --format csv has the other {left_out:,} as well"
+    return replace(_means(labels, means, largest), caption=caption, whole=whole, full=full)
+
+
+def _means(labels: Sequence[str], means: Sequence[Sequence[float]], chosen: Sequence[int]) -> Table:
+    """The mean scores of some groups, in a row and a column each."""
+    common = _common_start([labels[group] for group in chosen])
+    columns = ["mean of pairs", *(labels[group].removeprefix(common) for group in chosen)]
+    return Table(columns, [[labels[row], *(means[row][column] for column in chosen)] for row in chosen])
 
 
 def places(result: Map) -> Table:

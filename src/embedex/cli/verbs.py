@@ -200,25 +200,27 @@ def charts(parsed: Namespace) -> None:
 
     collection = _open(parsed.dir)
     to = parsed.to or parsed.dir / "charts"
-    if parsed.all_strips:
-        if not gallery.has_default_map(collection):
-            gallery.fit_default_map(collection)
-        with output.progress() as progress:
-            drawn = gallery.strips(
-                collection,
-                to / "strips",
-                where=parsed.where,
-                jobs=parsed.jobs,
-                date=drawing.today(),
-                progress=progress,
-            )
-        say(f"{drawn:,} charts are in {to / 'strips'}")
+    if not parsed.all_strips:
+        if parsed.where or parsed.jobs:
+            raise InputError("--where and --jobs are for --all.", cure="Add --all, or leave them out.")
+        record = parsed.record or gallery.showpiece(collection)
+        page = drawing.draw_gallery(collection, to, record=record, question=parsed.question, fetch=False, show=False)
+        say(f"Open {page}")
         return
-    if parsed.where:
-        raise InputError("--where is for --all.", cure="Add --all, or leave out --where.")
-    record = parsed.record or collection.items()[0].id
-    page = drawing.draw_gallery(collection, to, record=record, question=parsed.question, fetch=False, show=False)
-    say(f"Open {page}")
+    if parsed.record or parsed.question:
+        raise InputError("--record and --question are not for --all.", cure="Leave out --all, or leave them out.")
+    with output.progress() as progress:
+        drawn, left_out = gallery.strips(
+            collection,
+            to / "strips",
+            where=parsed.where,
+            jobs=parsed.jobs,
+            date=drawing.today(),
+            progress=progress,
+        )
+    say(f"{drawn:,} charts are in {to / 'strips'}")
+    if left_out:
+        say(f"Left out, for want of a picture or of a place in the map: {left_out:,}")
 
 
 VERBS: dict[str, Callable[[Namespace], None]] = {
@@ -250,6 +252,10 @@ def _selection(parsed: Namespace) -> dict[str, Any]:
 
 
 def _ranked(parsed: Namespace) -> dict[str, Any]:
+    if parsed.map_name and parsed.by != "map":
+        raise InputError(f"--map {parsed.map_name} is for --by map.", cure="Add --by map.")
+    if parsed.by == "map" and parsed.centred is not None:
+        raise InputError("--centred and --raw are not for --by map.", cure="A map is fitted either way: embedex map")
     ranked = {"k": parsed.k, "by": parsed.by, "per_group": parsed.per_group, "map_name": parsed.map_name}
     return {**ranked, **_selection(parsed)}
 

@@ -28,7 +28,8 @@ MAX_DEPTH = 200
 def read_records(paths: Sequence[Path], *, id_path: JsonPath, strictness: Strictness) -> Iterator[tuple[Record, str]]:
     """Read the records of files, in the files' order, one at a time.
 
-    JSON Lines, CSV and Parquet are streamed; a ``.json`` file is held in memory as text. A CSV column is an
+    JSON Lines, CSV and Parquet are streamed; a ``.json`` file is held in memory as text: a list of records, one
+    record (an object with an id at `id_path`), or an object with one list of records. A CSV column is an
     integer, float, bool or text for the whole file, and an empty cell is null; the id's column is never float
     or bool.
 
@@ -42,7 +43,8 @@ def read_records(paths: Sequence[Path], *, id_path: JsonPath, strictness: Strict
 
     Raises:
         InputError: a file does not exist, has another ending, is damaged as a whole or not UTF-8; a ``.json``
-            file holds no list of objects; a CSV file's header cannot be used; or all files hold no record.
+            file holds neither a record nor one list of them; a CSV file's header cannot be used; or all files
+            hold no record.
     """
     suffixes = [_record_suffix(path) for path in paths]  # all of them first, before hours of reading
     before = len(strictness.problems)
@@ -118,7 +120,7 @@ def _values(path: Path, suffix: str, id_path: JsonPath, strictness: Strictness) 
     if path.stat().st_size == 0:
         return iter(())
     if suffix == ".json":
-        return json_values(path, strictness)
+        return json_values(path, id_path, strictness)
     if suffix == ".parquet":
         return parquet_values(path)
     if suffix in (".csv", ".tsv"):

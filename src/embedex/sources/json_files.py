@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from embedex.errors import InputError
-from embedex.records import JSON, Strictness
+from embedex.records import JSON, JsonPath, Strictness, id_text
 from embedex.sources.excerpts import listed
 from embedex.sources.lines import byte_lines, not_utf8, text_lines
 
@@ -44,21 +44,37 @@ def jsonl_values(path: Path, strictness: Strictness) -> Iterator[tuple[str, JSON
                 yield where, value
 
 
-def json_values(path: Path, strictness: Strictness) -> Iterator[tuple[str, JSON]]:
-    """The elements of the list in a JSON file with their places, decoded one by one so that each one's line is known.
+def json_values(path: Path, id_path: JsonPath, strictness: Strictness) -> Iterator[tuple[str, JSON]]:
+    """The values of a JSON file with their places, decoded one by one so that each one's line is known.
 
     Args:
-        path: a file with a list of objects, or with one object in which exactly one value is such a list.
+        path: a file with a list of objects; with one object that has an id at `id_path`, which is the one value,
+            whatever lists it holds; or with one object in which exactly one value is a list of objects.
+        id_path: where a record has its id.
         strictness: takes what is broken; a file that is broken before its end is read up to there.
 
     Raises:
-        InputError: the file is not UTF-8, or has no such list.
+        InputError: the file is not UTF-8, or has none of these.
     """
     text = "".join(line for _, line in text_lines(path))
-    start = _list_start(path, text, strictness)
+    start = _start(path, text, id_path, strictness)
     if start is None:
         return
     reader = _Reader()
+    if text[start] == "{":
+        number = text.count("\n", 0, start) + 1
+        where = f"{path}:{number}"
+        try:
+            value, end = reader.read(text, start)
+        except _MalformedError as error:
+            strictness.add(where, f"not JSON at {_line_and_column(text, error.position)}: {error}")
+            return
+        if reader.repeated:
+            strictness.add(where, _repeats(reader.repeated))
+        else:
+            yield where, value
+        _note_rest(path, text, end, "the object", strictness)
+        return
     line, counted = 1, 0
     position = _skip_blank(text, start + 1)
     mark = text[position : position + 1]
@@ -81,14 +97,23 @@ def json_values(path: Path, strictness: Strictness) -> Iterator[tuple[str, JSON]
             return
         if mark == ",":
             position = _skip_blank(text, position + 1)
-    if text.lstrip(_BLANK).startswith("[") and (rest := _skip_blank(text, position + 1)) < len(text):
+    if text.lstrip(_BLANK).startswith("["):
+        _note_rest(path, text, position + 1, "the list", strictness)
+
+
+def _note_rest(path: Path, text: str, end: int, after: str, strictness: Strictness) -> None:
+    rest = _skip_blank(text, end)
+    if rest < len(text):
         at = _line_and_column(text, rest)
-        strictness.add(str(path), f"more after the list, not read: at {at} {_met(text, rest)}")
+        strictness.add(str(path), f"more after {after}, not read: at {at} {_met(text, rest)}")
 
 
-def _list_start(path: Path, text: str, strictness: Strictness) -> int | None:
-    """Where the file's list of records begins; None when the file is blank."""
-    allowed = "A .json file holds a list of objects, or one object in which exactly one value is such a list."
+def _start(path: Path, text: str, id_path: JsonPath, strictness: Strictness) -> int | None:
+    """Where the file's list of records begins, or the one object that is a record; None when the file is blank."""
+    allowed = (
+        f"A .json file holds a list of objects, one object with an id at {id_path.text!r}, or one object in which"
+        " exactly one value is a list of objects."
+    )
     start = _skip_blank(text, 0)
     if start == len(text):
         return None
@@ -99,6 +124,7 @@ def _list_start(path: Path, text: str, strictness: Strictness) -> int | None:
     decoder = json.JSONDecoder()
     keys: list[str] = []
     lists: dict[str, int] = {}
+    outer: dict[str, JSON] = {}  # no more of it than may hold the id
     position = _skip_blank(text, start + 1)
     try:
         while not text.startswith("}", position):
@@ -111,12 +137,19 @@ def _list_start(path: Path, text: str, strictness: Strictness) -> int | None:
             position = _after(text, position, ":")
             if text.startswith("[", position) and text.startswith("{", _skip_blank(text, position + 1)):
                 lists[key] = position
-            position = _skip_blank(text, decoder.raw_decode(text, position)[1])
+            value, position = decoder.raw_decode(text, position)
+            if key == id_path.steps[0]:
+                outer[key] = value
+            position = _skip_blank(text, position)
     except (ValueError, RecursionError) as error:
+        if id_text(id_path.find(outer)) is not None:
+            return start  # the fault is the record's, and will be named
         if len(lists) != 1:
             raise InputError(f"{path}: not JSON: {error}.", allowed=allowed) from error
         if position > max(lists.values()):  # else the fault is in the list, and its element will be named
             strictness.add(str(path), f"not JSON after the list of objects: {error}")
+    if id_text(id_path.find(outer)) is not None:
+        return start
     if len(lists) == 1:
         return next(iter(lists.values()))
     seen = f"several lists of objects, {listed(lists)}" if lists else f"no list of objects, only {listed(keys)}"

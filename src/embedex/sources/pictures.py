@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from embedex.documents import PICTURE_SUFFIXES, read_picture
 from embedex.errors import InputError
+from embedex.files import file_name
 from embedex.records import Strictness
 from embedex.sources.excerpts import shorten
 
@@ -25,8 +26,8 @@ def find_pictures(
 ) -> tuple[dict[str, Path], list[Path]]:
     """Match the pictures of a folder to records by file name: ``25.png`` is the picture of record ``25``.
 
-    An id that cannot be a file name is percent-encoded: ``a/b`` has ``a%2Fb.png``. Folders below are not
-    looked into.
+    An id that cannot be a file name is percent-encoded: ``a/b`` has ``a%2Fb.png``, and other characters may be so as
+    well. The names that `embedex.files.file_name` gives in a collection are found. Folders below are not looked into.
 
     Args:
         record_ids: the records' ids.
@@ -55,7 +56,7 @@ def find_pictures(
     pictures = {}
     for id_ in record_ids:
         matches: list[Path] = []
-        for stem in dict.fromkeys((_composed(id_), quote(id_, safe=""))):
+        for stem in dict.fromkeys((_composed(id_), file_name(id_), quote(id_, safe=""))):
             matches += by_stem.pop(stem, [])
         matches.sort(key=lambda path: PICTURE_SUFFIXES.index(path.suffix.lower()))
         if matches:

@@ -12,7 +12,7 @@ import json
 import random
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -182,7 +182,7 @@ def fetch_records(
         refresh: ask the server even when its answer is in the cache.
         timeout: seconds that the server may be silent; it needs half a minute for the whole answer.
         attempts: how often to ask when the server is busy, has an error or breaks off.
-        say: is told of every wait, in a sentence.
+        say: is told of every wait, and of an answer from the cache with its date, in a sentence.
 
     Returns:
         Records with the names the server gave.
@@ -193,8 +193,11 @@ def fetch_records(
     prefixes = prefixes_for(endpoint)
     if not refresh:
         for prefix in prefixes:
-            kept = _cached(_cache_file(cache, endpoint, prefix), prefix, say)
+            file = _cache_file(cache, endpoint, prefix)
+            kept = _cached(file, prefix, say)
             if kept:
+                day = date.fromtimestamp(file.stat().st_mtime)
+                say(f"Taking the records from the answer of {day} kept in the cache; --refresh asks again.")
                 return kept
     unknown: SourceError | None = None
     for prefix in prefixes:
@@ -230,12 +233,12 @@ def _retry_after(text: str) -> float | None:
     if text.isdigit():
         return float(text)
     try:
-        date = parsedate_to_datetime(text)
+        when = parsedate_to_datetime(text)
     except ValueError:
         return None
-    if date.tzinfo is None:  # -0000: the standard's way to write UTC without saying where
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - datetime.now(UTC)).total_seconds())
+    if when.tzinfo is None:  # -0000: the standard's way to write UTC without saying where
+        when = when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())
 
 
 def _ask(endpoint: str, query: str, *, timeout: float, attempts: int, say: Callable[[str], None]) -> bytes:
