@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
-from embedex.files import atomic_bytes, atomic_write, sweep_parts
+from embedex.files import NAME_BYTES, atomic_bytes, atomic_write, file_name, sweep_parts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,3 +91,42 @@ def test_sweeps_only_unfinished_files(tmp_path: Path) -> None:
     assert sweep_parts(tmp_path) == 2
     assert sorted(each.name for each in tmp_path.iterdir()) == [".hidden", "25.png", "notes.part"]
     assert sweep_parts(tmp_path / "nowhere") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("25", "25"),
+        ("Mr. Mime (Galar) #2 & [x]", "Mr. Mime (Galar) #2 & [x]"),
+        ("ピカチュウ", "ピカチュウ"),
+        ("Ωμέγα é", "Ωμέγα é"),
+        ("a/b", "a%2Fb"),
+        ("../../x", "%2E.%2F..%2Fx"),
+        (".", "%2E"),
+        ("..", "%2E%2E"),
+        (".hidden", "%2Ehidden"),
+        ("end. ", "end.%20"),
+        ("end.", "end%2E"),
+        ("C:\\x", "C%3A%5Cx"),
+        ('*?"<>|', "%2A%3F%22%3C%3E%7C"),
+        ("100%", "100%25"),
+        ("a%2Fb", "a%252Fb"),
+        ("\x00\n\x7f\x9b", "%00%0A%7F%C2%9B"),
+    ],
+)
+def test_a_file_name_stays_in_its_folder_and_says_what_it_is(text: str, name: str) -> None:
+    assert file_name(text) == name
+
+
+def test_a_long_text_has_a_short_name_of_its_own(tmp_path: Path) -> None:
+    texts = ["物" * 30, "物" * 300, "物" * 299 + "品", "x" * 200, "x" * 201, "/" * 201, "é" * 101, "e\u0301" * 101]
+    texts += ["é", "e\u0301", "e/\u0301"]
+    names = [file_name(text) for text in texts]
+    assert names[0] == texts[0]
+    assert names[3] == texts[3]
+    assert len(set(names)) == len(texts)
+    assert max(len(name.encode()) for name in names) <= NAME_BYTES
+    assert names[1].startswith("物" * 50)
+    for name in names:
+        atomic_bytes(tmp_path / f"{name}.jpeg", b"")
+    assert len(list(tmp_path.iterdir())) == len(texts)

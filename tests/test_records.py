@@ -156,6 +156,21 @@ def test_strip_prefix() -> None:
     assert strip_prefix(value, "") is value
 
 
+@pytest.mark.parametrize(
+    "keys", [["p_a", "a"], ["a", "p_a"], ["p_p_a", "p_a", "b"], ["p_", ""], ["p_b", "p_p_a", "p_a"]]
+)
+def test_strip_prefix_makes_no_two_keys_one(keys: list[str]) -> None:
+    value = {key: key for key in keys}
+    stripped = strip_prefix([value], "p_")[0]
+    assert list(stripped.values()) == keys
+    assert all(key == whole or f"p_{key}" == whole for key, whole in stripped.items())
+
+
+def test_a_key_stays_whole_only_where_the_short_one_is_taken() -> None:
+    value = [{"p_a": 1, "a": 2, "p_b": 3}, {"p_a": {"p_a": 4}}]
+    assert strip_prefix(value, "p_") == [{"p_a": 1, "a": 2, "b": 3}, {"a": {"a": 4}}]
+
+
 def test_minify() -> None:
     value = {"é": [1, 2.5, None, True], "x": "a b😀"}
     assert minify(value) == '{"é":[1,2.5,null,true],"x":"a b😀"}'

@@ -122,10 +122,45 @@ def test_long_and_odd_values_come_through() -> None:
     assert chosen('"a b" > 1', data) == [3]
 
 
-def test_of_columns_that_differ_in_case_the_first_has_the_name() -> None:
-    data = [{"Name": 1, "name": 2}, {"name": 1}, {"Name": 2}]
+def test_keys_that_differ_in_case_are_one_column_where_no_record_has_both() -> None:
+    data = [{"Name": "z"}, {"name": "z"}, {"NAME": "y"}, {}]
+    assert chosen("name = 'z'", data) == [0, 1]
+    assert chosen("NAME IS NOT NULL", data) == [0, 1, 2]
+
+
+def test_of_keys_that_differ_in_case_in_one_record_the_first_has_the_name() -> None:
+    data = [{"Name": 1, "name": 2}, {"name": 1}, {"Name": 2}, {"NAME": 1, "name_2": 9}]
     assert chosen("name = 1", data) == [0]
-    assert chosen("name_1 = 1", data) == [1]
+    assert chosen("name = 2", data) == [2]
+    assert chosen("name_2 = 9", data) == [3], "a key that is there keeps its name"
+    assert chosen("name_3 = 1", data) == [1]
+    assert chosen("name_4 = 1", data) == [3]
+
+
+def test_keys_that_differ_in_case_below_break_no_condition() -> None:
+    both: list[dict[str, Any]] = [{"size": 1, "a": {"X": 1, "x": 2}}, {"size": 2, "a": {"x": 3}}]
+    assert chosen("size = 2", both) == [1]
+    assert chosen("a.x = 1", both) == [0]
+    assert chosen("a.x_2 IN (2, 3)", both) == [0, 1]
+    either: list[dict[str, Any]] = [
+        {"a": [{"X": 1}, {"x": 2}]},
+        {"A": [{"x": 1, "b": {"Y": 5}}]},
+        {"a": [{"B": {"y": 6}}]},
+    ]
+    assert chosen("list_contains(list_transform(a, lambda each: each.x), 1)", either) == [0, 1]
+    assert chosen("a[1].b.y > 5", either) == [2]
+
+
+def test_letters_beyond_ascii_are_told_apart_as_sql_does() -> None:
+    assert chosen("É = 1", [{"É": 1}, {"é": 1}]) == [0]
+
+
+def test_an_empty_key_breaks_no_condition() -> None:
+    data: list[dict[str, Any]] = [{"size": 1, "": 5}, {"size": 2, "a": {"": 6, "b": 7}, "_Empty": 8}, {"size": 3}]
+    assert chosen("size > 1", data) == [1, 2]
+    assert chosen("_empty_2 = 5", data) == [0]
+    assert chosen("a._empty = 6 AND a.b = 7", data) == [1]
+    assert chosen("_empty = 1", [{"p_": 1}, {"": 2}]) == [0], "a key that is nothing but the prefix"
 
 
 def test_a_field_cannot_take_the_place_of_the_collections_own_columns() -> None:
@@ -297,3 +332,13 @@ def test_an_unknown_name_like_no_other_brings_no_guess() -> None:
     assert raised.value.cure == ""
     with pytest.raises(UnknownRecordError):
         selection.find("", [], [])
+
+
+def test_a_letter_is_found_in_either_form() -> None:
+    composed, apart = "Flabe\u0301be\u0301".replace("e\u0301", "é"), "Flabe\u0301be\u0301"
+    assert selection.find(apart, ["1", "2"], ["x", composed]) == 1
+    assert selection.find(composed, ["1", "2"], ["x", apart]) == 1
+    assert selection.find(apart, ["x", composed], ["1", "2"]) == 1
+    assert selection.find(apart.upper(), ["1", "2"], ["x", composed]) == 1
+    assert selection.find(apart, [composed, apart], ["1", "2"]) == 1, "an id goes by its very letters first"
+    assert selection.find(apart, ["1", "2"], [composed.upper(), composed]) == 1

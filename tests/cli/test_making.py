@@ -123,7 +123,7 @@ def test_files_without_any_record_are_an_error_that_names_them(folder: Folder, k
     if content is not None:
         path.write_bytes(content)
     assert folder.run("new", folder.path / "dex", path) == 2
-    assert folder.err.startswith("embedex new: ")
+    assert "embedex new: " in folder.err
     assert name in folder.err
     assert message in folder.err
     assert not (folder.path / "dex" / "collection.json").exists()
@@ -137,11 +137,28 @@ def test_an_empty_file_beside_a_good_one_is_set_aside(folder: Folder) -> None:
     assert folder.run("new", folder.path / "dex", good, empty, "--strict") == 2
 
 
-def test_more_than_twenty_problems_are_counted(folder: Folder) -> None:
+def test_every_problem_is_named_and_on_a_terminal_twenty(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = write_records(folder.path / "r.jsonl", [{"id": "good"}, *({"no": n} for n in range(31))])
     assert folder.run("new", folder.path / "dex", lines) == 0
+    assert folder.err.count("set aside") == 31
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert folder.run("new", folder.path / "dex", lines) == 0
     assert folder.err.count("set aside") == 20
-    assert "and 11 more" in folder.err
+    assert "and 11 more; 2> problems.txt after the command keeps them all" in folder.err
+
+
+def test_problems_are_named_where_the_making_fails_afterwards(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = write_records(folder.path / "r.jsonl", [{"id": 1}, {"no": 2}])
+    assert folder.run("new", folder.path / "dex", lines, "--default-where", "no such column") == 2
+    assert f"set aside: {lines}:2: " in folder.err
+
+    def gather(**options: Any) -> PokemonHarvest:
+        options["strictness"].add("1.png", "is broken")
+        raise SourceError("Then the line went dead.")
+
+    monkeypatch.setattr(pokemon, "gather", gather)
+    assert folder.run("pull", "pokemon", "--to", folder.path / "pokedex") == 2
+    assert folder.err == "  set aside: 1.png: is broken\nembedex pull: Then the line went dead.\n"
 
 
 OPTIONS = {

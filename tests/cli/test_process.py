@@ -43,6 +43,24 @@ def test_a_mistake_goes_to_standard_error_and_ends_with_2(museum: Museum) -> Non
 
 
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_a_terminal_that_is_not_utf8_shows_what_it_can(museum: Museum, form: str) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    command = [*EMBEDEX, "similar", str(museum.dex), "M-01", "-k", "40", "--format", form]
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.isascii()
+    if form == "json":
+        assert "Kovács" in json.dumps(json.loads(done.stdout), ensure_ascii=False)
+    else:
+        assert b"Kov?cs" in done.stdout
+    done = subprocess.run(
+        [*EMBEDEX, "similar", str(museum.dex), "é"], capture_output=True, env=environment, check=False
+    )
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
 def test_a_reader_that_has_gone_is_no_error_worth_a_word(museum: Museum, form: str) -> None:
     """As with `embedex … | head -1`, only that here the reader is gone before the first line for certain."""
     process = subprocess.Popen(

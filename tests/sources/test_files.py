@@ -72,6 +72,7 @@ LINES = "".join(json.dumps(each) + "\n" for each in TWO)
         ("a.json", json.dumps(TWO), ["a.json:1", "a.json:1"]),
         ("a.json", "\ufeff" + json.dumps(TWO, indent=2, ensure_ascii=False), ["a.json:2", "a.json:9"]),
         ("a.json.gz", json.dumps({"count": 2, "results": TWO, "tags": [1]}, indent=1), [":4", ":11"]),
+        ("a.json", json.dumps({"id": None, "results": TWO}), ["a.json:1", "a.json:1"]),
     ],
 )
 def test_json_in_every_form(here: Path, name: str, content: str, places: list[str]) -> None:
@@ -85,6 +86,35 @@ def test_json_in_every_form(here: Path, name: str, content: str, places: list[st
 def test_an_id_by_its_path(here: Path) -> None:
     path = write(here / "a.jsonl", '{"meta":{"keys":[7]}}')
     assert read(path, id_path="meta.keys[0]")[0] == [Record("7", {"meta": {"keys": [7]}})]
+
+
+@pytest.mark.parametrize(
+    ("record", "id_path"),
+    [
+        ({"id": 25, "moves": [{"id": 1}, {"id": 2}]}, "id"),
+        ({"id": "pikachu", "moves": [{"id": 1}], "types": [{"id": 1}]}, "id"),
+        ({"moves": [{"key": 1}], "meta": {"key": [25]}}, "meta.key[0]"),
+        ({"id": 25}, "$.id"),
+    ],
+)
+def test_a_json_file_that_is_one_record(here: Path, record: dict[str, Any], id_path: str) -> None:
+    records, where, problems = read(write(here / "a.json", "\n" + json.dumps(record, indent=1)), id_path=id_path)
+    assert [each.data for each in records] == [record]
+    assert (where, problems) == (["a.json:2"], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "ids", "told"),
+    [
+        ('{"id":1,"a":[{"id":2}],\n"b":}', [], "a.json:1: not JSON at line 2, column 5: Expecting value, met '}'"),
+        ('{"id":1,"a":[{"id":2,"id":3}]}', [], "a.json:1: a key twice in one object: id"),
+        ('{"id":1}\n{"id":2}', ["1"], "a.json: more after the object, not read: at line 2, column 1 '{\"id\":2}'"),
+    ],
+)
+def test_one_broken_record_in_a_json_file(here: Path, text: str, ids: list[str], told: str) -> None:
+    records, _, problems = read(write(here / "a.json", text), write(here / "b.jsonl", '{"id":"last"}'))
+    assert [record.id for record in records] == [*ids, "last"]
+    assert problems == [told]
 
 
 def test_csv_types_are_those_of_whole_columns(here: Path) -> None:
@@ -325,7 +355,11 @@ def test_an_empty_file_among_others(here: Path, name: str, content: str) -> None
         ),
         ("a.gz", "x", "a.gz: not an ending"),
         ("a.parquet.gz", "x", "a.parquet.gz: not an ending"),
-        ("a.json", "3", "a.json: begins with '3'.\nA .json file holds a list of objects"),
+        (
+            "a.json",
+            "3",
+            "a.json: begins with '3'.\nA .json file holds a list of objects, one object with an id at 'id'",
+        ),
         ("a.json", '{"a":1,"b":{}}', "a.json: an object with no list of objects, only a, b."),
         ("a.json", "{}", "a.json: an object with no list of objects"),
         ("a.json", '{"a":[{}],"b":[{}]}', "a.json: an object with several lists of objects, a, b."),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
 
 from embedex.errors import InputError
+from embedex.files import file_name
 from embedex.records import Strictness
 from embedex.sources.pictures import check_pictures, find_pictures, pictures_by_path
 
@@ -44,6 +46,16 @@ def test_pictures_by_id(here: Path) -> None:
         "images/3.png: a second picture of record '3', which has 3.PNG",
         "images/3.jpeg: a second picture of record '3', which has 3.PNG",
     ]
+
+
+@pytest.mark.parametrize("id_", ["a/b", "a: b", "é/", "100%", ".x", "物" * 100, "e\u0301"])
+def test_a_picture_is_found_by_its_encoded_name(here: Path, id_: str) -> None:
+    """All that is no letter or digit may be encoded, or what a collection encodes."""
+    for number, stem in enumerate((quote(id_, safe=""), file_name(id_))):
+        if len(stem) < 250:
+            path = picture(here / str(number) / f"{stem}.png")
+            found, left = find_pictures(["other", id_], path.parent, strictness=Strictness(strict=True))
+            assert (found, left) == ({id_: path}, [])
 
 
 def test_links_stay_in_the_folder(here: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -103,12 +104,15 @@ def test_the_likelier_dialect_comes_first() -> None:
 def test_fetches_once_and_then_reads_the_cache(serve: Callable[..., LocalServer], tmp_path: Path) -> None:
     server = serve(delivering())
     assert fetch(server, tmp_path / "cache") == (RECORDS, [])
-    assert fetch(server, tmp_path / "cache") == (RECORDS, [])
+    (kept,) = (tmp_path / "cache").iterdir()
+    day = datetime(2026, 11, 23, 12).timestamp()
+    os.utime(kept, (day, day))
+    said = "Taking the records from the answer of 2026-11-23 kept in the cache; --refresh asks again."
+    assert fetch(server, tmp_path / "cache") == (RECORDS, [said])
     assert len(server.requests) == 1
     assert server.requests[0].headers["User-Agent"].startswith("embedex/")
     assert json.loads(server.requests[0].body) == {"query": graphql_query("")}
-    kept = list((tmp_path / "cache").iterdir())
-    assert [each.read_bytes() for each in kept] == [delivering().body]
+    assert kept.read_bytes() == delivering().body
     fetch(server, tmp_path / "cache", refresh=True)
     assert len(server.requests) == 2
 

@@ -124,6 +124,8 @@ def test_a_kept_answer_needs_no_network(run: Gathering, fake_npm: FakeNpm) -> No
     harvest = run(url, origin="graphql", pictures=False)
     assert harvest.records == RECORDS
     assert harvest.artwork is None
+    assert "kept in the cache; --refresh asks again" in run.said
+    assert harvest.origin_text == f"PokéAPI's GraphQL server {url}/graphql"
     assert run(url, origin="auto", pictures=False).origin == "graphql"
     assert fake_npm.calls == []
 

@@ -38,7 +38,7 @@ def _wordllama_missing() -> str:
     from embedex.encoders import wordllama
 
     absent = [file for file in (wordllama.VECTORS, wordllama.TOKENIZER) if weights.find(file) is None]
-    return f"pip install wordllama=={wordllama.VECTORS.version}" if absent else ""
+    return f"pip install --force-reinstall wordllama=={wordllama.VECTORS.version}" if absent else ""
 
 
 def _nothing_missing() -> str:
