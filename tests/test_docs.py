@@ -27,6 +27,7 @@ from pathlib import Path
 
 import pytest
 
+import embedex
 from embedex.cli.parser import build_parser
 
 ROOT = Path(__file__).parents[1]
@@ -155,6 +156,15 @@ def test_links_and_pictures_exist(page: Path) -> None:
         place = (page.parent / path).resolve() if path else page
         assert place.exists(), target
         assert not anchor or anchor in anchors(place), target
+
+
+def test_every_public_name_is_documented() -> None:
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", text[text.index("## Every public name") :], re.MULTILINE)
+    assert sorted(listed) == sorted(embedex.__all__)
+    table = text[text.index("## Collection") : text.index("## Every public name")]
+    members = {name for name in vars(embedex.Collection) if not name.startswith("_")}
+    assert not members - {*re.findall(r"\w+", table)}
 
 
 def test_every_picture_is_shown() -> None:
