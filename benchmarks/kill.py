@@ -32,6 +32,9 @@ LOST: dict[str, list[str]] = {
 }
 """What is taken from the pull's cache before a kill."""
 
+DOWNLOADED = ("the tables", "the artwork")
+"""Those that npm brings again."""
+
 Start = Callable[[Path, str], None]
 """Makes a folder, and the cache, what they were before the command; the string is a key of `LOST`."""
 
@@ -69,14 +72,19 @@ def to_the_end(command: Command, folder: Path) -> float:
 
 
 def trial(command: Command, folder: Path, lost: str, moment: float, wanted: dict[str, str]) -> list[object]:
-    """Kill the command at a moment, run it again, and compare."""
+    """Kill the command at a moment, counted from the download's start if there is one; run it again, and compare."""
     command.start(folder, lost)
     process = launch(command, folder)
+    begun = time.monotonic()
     try:
+        if command.cache and lost in DOWNLOADED:
+            while process.poll() is None and not any(command.cache.glob("pokemon/.npm-*")):
+                time.sleep(0.005)
         process.wait(moment)
     except subprocess.TimeoutExpired:
         process.kill()
     process.communicate()
+    at = time.monotonic() - begun
     there = len(digests(folder))
     downloads = list(command.cache.glob("pokemon/.npm-*")) if command.cache else []
     again = to_the_end(command, folder)
@@ -86,7 +94,7 @@ def trial(command: Command, folder: Path, lost: str, moment: float, wanted: dict
     state = "had ended" if process.returncode >= 0 else "killed downloading" if downloads else "killed"
     for left in downloads:  # else the next trial would take it for its own
         shutil.rmtree(left, ignore_errors=True)
-    return [command.name, lost, f"{moment:.2f}", state, there, f"{again:.1f}", verdict]
+    return [command.name, lost, f"{at:.2f}", state, there, f"{again:.1f}", verdict]
 
 
 def main() -> None:
@@ -137,8 +145,10 @@ def main() -> None:
             killed = 0
             for number in range(3 * parsed.kills):  # a run that ended before its moment came does not count as killed
                 lost = missing[number] if number < len(missing) else "nothing"
-                latest = 1.0 if lost == "nothing" else 0.3  # what is missing is fetched first
-                rows.append(trial(command, folder, lost, draw.uniform(0.02, latest) * lengths[lost], wanted))
+                span = lengths[lost]
+                if lost in DOWNLOADED:
+                    span = max(0.5 * (span - lengths["nothing"]), 0.3)
+                rows.append(trial(command, folder, lost, draw.uniform(0.02, 1) * span, wanted))
                 killed += str(rows[-1][3]).startswith("killed")
                 print(".", end="", flush=True)
                 if killed == parsed.kills:

@@ -147,10 +147,10 @@ def test_a_tokenizer_that_is_not_on_this_machine_names_its_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EMBEDEX_CACHE", str(tmp_path))
-    monkeypatch.setattr(weights, "find", lambda file: None)
+    monkeypatch.setattr(weights, "_installed", lambda file: None)
     with pytest.raises(WeightsError, match=r"^The WordPiece tokenizer of bert-base-uncased is not on this machine"):
         tokens.WordPiece.load(fetch=False)
-    with pytest.raises(WeightsError, match=r"^The ranks of the byte-pair encoding o200k_base is not on this machine"):
+    with pytest.raises(WeightsError, match=r"^The byte-pair encoding o200k_base is not on this machine"):
         tokens.BytePair.load(fetch=False)
     assert list(tmp_path.iterdir()) == []
 

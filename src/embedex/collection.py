@@ -169,6 +169,7 @@ class Collection:
                 store.keep_records(index)
             finally:
                 store.drop_records()
+                store.unclaim()
             store.write_manifest(manifest)
         return cls(store, manifest, index)
 
@@ -677,7 +678,7 @@ class Collection:
 
         Args:
             method: ``umap`` or ``pca``.
-            by: ``text``, ``image`` or ``fused``; None fuses where there are pictures.
+            by: ``text``, ``image`` or ``fused``; None fuses where at least half of the records have a picture.
             dimensions: 2 or 3.
             neighbours, min_distance, seed: UMAP's.
             where, everything, centred: see `similar`.
@@ -689,7 +690,9 @@ class Collection:
         """
         import numpy as np
 
-        by = by or ("fused" if self.has("image") else "text")
+        allowed = self._chosen(where, everything)
+        pictured = np.asarray([picture is not None for picture in self._index.pictures])
+        by = by or ("fused" if self.has("image") and 2 * (pictured & allowed).sum() >= allowed.sum() else "text")
         if by == "map":
             raise InputError("A map is fitted by text, image or fused, not by map.")
         if dimensions not in (2, 3):
@@ -702,7 +705,6 @@ class Collection:
         if not name.replace("-", "").replace("_", "").isalnum():
             raise InputError(f"{name!r} cannot name a map.", allowed="Letters, digits, - and _.")
         compared = self._compared(by, centred is not False, "")
-        allowed = self._chosen(where, everything)
         chosen = np.flatnonzero(allowed[compared.rows])
         if len(chosen) == 0:
             raise InputError("No record is left to place.", cure=self._wider(where, everything))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from embedex.collection import Collection, Progress
 from embedex.errors import EmbedexError, InputError, MissingExtraError, NothingToCompareError
 from embedex.files import file_name
-from embedex.results import Answers, By, Map, Pairs, Result, Similar, TokenReport, Unusual
+from embedex.results import Answers, By, Map, Pairs, Result, Similar, TokenReport, Unusual, counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,42 +81,50 @@ def exhibits(collection: Collection, *, record: str, question: str, say: Callabl
         collection: embedded.
         record: id or name of the record whose likenesses are shown.
         question: in words; none is asked when empty.
-        say: is told of an exhibit that cannot be, because the record has no picture or no place in the map.
+        say: is told of an exhibit that cannot be, because the record has no picture, or records are too few.
 
     Raises:
         UnknownRecordError: there is no such record.
     """
-    pictures = collection.has("image")
     name = collection.item(record).name
     grouped = collection.grouped
     per = f"the top {STRIP_K} in each group" if grouped else f"the top {PLAIN_K}"
-    a_map = default_map(collection)
-    for by in sides(collection):
-        map_name = a_map.name if by == "map" else ""
-        k = STRIP_K if grouped else PLAIN_K
+    k = STRIP_K if grouped else PLAIN_K
+    where = " in each group" if grouped else ""
+    embedded: tuple[By, ...] = ("text", "image") if collection.has("image") else ("text",)
+    a_map: Map | None = None
+
+    def attempt(title: str, text: str, file: str, ask: Callable[[], Result]) -> Iterator[Exhibit]:
+        """An exhibit, unless there are too few records for it: that is said, and the others go on."""
         try:
-            result = collection.similar(record, k=k, per_group=grouped, by=by, map_name=map_name)
-        except NothingToCompareError as error:
-            say(f"No chart of what is similar {_TOLD[by]}: {error.seen}")
+            result = ask()
+        except InputError as error:
+            say(f"No chart of «{title}»: {error.seen}")
+        else:
+            yield Exhibit(file, title, text, result)
+
+    try:
+        a_map = default_map(collection)
+    except InputError as error:
+        say(f"No map: {error.seen}")
+    for by in sides(collection):
+        if by == "map" and a_map is None:
             continue
-        yield Exhibit(f"similar-{by}", f"Similar to {name}, {_TOLD[by]}", f"Most similar to {name}, {per}.", result)
-    for by in ("text", "image") if pictures else ("text",):
-        result_pairs = collection.pairs(by=by)
-        text = f"Every pair of {result_pairs.count:,} records; bright is alike."
-        yield Exhibit(f"heatmap-{by}", f"All pairs, {_TOLD[by]}", text, result_pairs)
-    for by in ("text", "image") if pictures else ("text",):
-        odd = collection.unusual(k=1 if grouped else PLAIN_K, per_group=grouped, by=by)
-        where = " in each group" if grouped else ""
-        yield Exhibit(
-            f"unusual-{by}",
-            f"Most unusual{where}, {_TOLD[by]}",
-            f"The lowest median similarity to all others{where}.",
-            odd,
-        )
+        map_name = a_map.name if a_map and by == "map" else ""
+        title, text = f"Similar to {name}, {_TOLD[by]}", f"Most similar to {name}, {per}."
+        similar = partial(collection.similar, record, k=k, per_group=grouped, by=by, map_name=map_name)
+        yield from attempt(title, text, f"similar-{by}", similar)
+    for by in embedded:
+        text = "Every pair of records; bright is alike."
+        yield from attempt(f"All pairs, {_TOLD[by]}", text, f"heatmap-{by}", partial(collection.pairs, by=by))
+    for by in embedded:
+        title, text = f"Most unusual{where}, {_TOLD[by]}", f"The lowest median similarity to all others{where}."
+        unusual = partial(collection.unusual, k=1 if grouped else PLAIN_K, per_group=grouped, by=by)
+        yield from attempt(title, text, f"unusual-{by}", unusual)
     if question:
-        answers = collection.ask(question)
-        yield Exhibit("answers", question, f"A question in words, held against {answers.against}.", answers)
-    yield Exhibit("map", "Map", f"{len(a_map.items):,} records placed by {a_map.basis.encoder}.", a_map)
+        yield from attempt(question, "A question in words.", "answers", partial(collection.ask, question))
+    if a_map:
+        yield Exhibit("map", "Map", f"{counted(len(a_map.items))} placed by {a_map.basis.encoder}.", a_map)
 
 
 def sides(collection: Collection) -> Sequence[By]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from embedex import similarity
 from embedex.errors import InputError, MissingExtraError
+from embedex.results import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 Method = Literal["umap", "pca"]
 
 EPOCHS = 500
-"""Epochs of UMAP's optimisation. Ten times as many gave the same trustworthiness."""
+"""Epochs of UMAP's optimisation. Ten times as many take ten times as long for little more (docs/choices.md)."""
 
 
 def pca(vectors: NDArray[np.float32], dimensions: int) -> NDArray[np.float32]:
@@ -30,9 +31,17 @@ def pca(vectors: NDArray[np.float32], dimensions: int) -> NDArray[np.float32]:
 
     Returns:
         float32, shape (n, dimensions). Signs are set so that each component's largest loading is positive.
+
+    Raises:
+        InputError: there are fewer records than dimensions.
     """
     import numpy as np
 
+    if len(vectors) < dimensions:
+        raise InputError(
+            f"{counted(len(vectors))} cannot be placed in {dimensions} dimensions.",
+            allowed=f"It takes at least {dimensions}.",
+        )
     moved = vectors - vectors.mean(axis=0, dtype=np.float64)
     if len(vectors) < vectors.shape[1]:
         axes = np.linalg.svd(moved, full_matrices=False)[2].T[:, :dimensions]

@@ -175,8 +175,7 @@ def passage_scores(
     # Sorted by owner, then by score from the top, then by place: the first of each owner is its best.
     order = np.lexsort((passage, -scores, owner))
     first = np.searchsorted(owner[order], np.arange(count))
-    sums = np.zeros((count, vectors.shape[1]), np.float32)
-    np.add.at(sums, owner, vectors[passage])
+    sums = np.add.reduceat(vectors[passage[order]], first, axis=0)
     lengths = np.linalg.norm(sums, axis=1)
     middle = np.divide(sums @ question, lengths, out=np.zeros(count, np.float32), where=lengths > 1e-6)
     return (scores[order][first] + middle) / 2, passage[order][first]

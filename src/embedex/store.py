@@ -201,6 +201,14 @@ class Store:
             (self.folder / CLAIM).touch()
         self.images.mkdir(exist_ok=True)
 
+    def unclaim(self) -> None:
+        """Remove a claimed folder again where nothing at all came of it."""
+        held = {path.name for path in self.folder.iterdir()}
+        if held == {CLAIM, IMAGES} and not any(self.images.iterdir()):
+            self.images.rmdir()
+            (self.folder / CLAIM).unlink()
+            self.folder.rmdir()
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Keep other processes from writing at the same time, where the system has such locks.

@@ -91,7 +91,11 @@ def test_control_c_ends_with_130_and_says_that_nothing_is_lost(
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setitem(verbs.VERBS, "models", interrupted)
-    assert main(["models"]) == 130
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        assert main(["models"]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
     printed = capsys.readouterr()
     assert "the same command goes on from there" in printed.err
     assert "Traceback" not in printed.err

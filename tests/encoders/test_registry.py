@@ -73,7 +73,7 @@ def test_an_unknown_name_lists_what_there_is(name: str, modality: str) -> None:
 def test_an_encoder_without_its_files_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "find", lambda file: None)
     missing = {entry.name: entry.missing() for entry in registry.ENTRIES}
-    assert missing["wordllama"].startswith("pip install wordllama==")
+    assert missing["wordllama"].startswith("pip install --force-reinstall wordllama==")
     assert missing["descriptor"] == ""
 
 

@@ -181,7 +181,7 @@ def build_parser() -> argparse.ArgumentParser:
     _collection(a_map)
     a_map.add_argument("--method", choices=("umap", "pca"), help="(umap where it is installed, else pca)")
     a_map.add_argument(
-        "--by", choices=("text", "image", "fused"), help="what to fit it on (fused where there are pictures)"
+        "--by", choices=("text", "image", "fused"), help="what to fit it on (fused where most have a picture)"
     )
     a_map.add_argument("--dims", type=int, choices=(2, 3), default=2, help="dimensions (%(default)s)")
     a_map.add_argument("--neighbours", type=int, default=5, metavar="N", help="UMAP's n_neighbors (%(default)s)")

@@ -187,7 +187,7 @@ def map_(parsed: Namespace) -> None:
     # For people its settings, since a table of places says nothing to the eye.
     output.show(tables.of(result) if parsed.format == "table" else tables.places(result), parsed.format)
     if result.missing:
-        say(f"Without a place, for want of a picture or an embedding: {counted(result.missing)}.")
+        say(f"Without a place, for want of a picture: {counted(result.missing)}. --by text has a place for all.")
     if parsed.format == "table":
         say(f"The places are in {collection.folder / 'maps' / result.name}.parquet; --format csv prints them.")
     _draw(result, parsed.chart)
