@@ -541,7 +541,7 @@ class Collection:
         where: str = "",
         everything: bool = False,
         centred: bool | None = None,
-        encoder: QueryEncoder | None = None,
+        encoder: Encoder | None = None,
     ) -> Answers:
         """The records that answer a question in words.
 

@@ -14,7 +14,12 @@ from embedex.encoders import registry
 from embedex.encoders.base import Encoder, EncoderDescription, QueryEncoder
 from embedex.errors import CollectionError, InputError
 
-USABLE = [entry for entry in registry.ENTRIES if not entry.missing()]
+USABLE = [
+    entry
+    for entry in registry.ENTRIES
+    # Those that need a file named are tested on their own; no test asks a service that is paid by the call.
+    if not entry.name.endswith(":") and "paid" not in entry.source and not entry.missing()
+]
 
 DESCRIPTION = EncoderDescription(
     name="stüb",
@@ -61,7 +66,7 @@ def test_an_entry_tells_the_truth_about_its_encoder(entry: registry.Entry) -> No
     assert description.space
 
 
-@pytest.mark.parametrize(("name", "modality"), [("nomic", "text"), ("wordllama", "image"), ("", "image")])
+@pytest.mark.parametrize(("name", "modality"), [("gnomic", "text"), ("wordllama", "image"), ("", "image")])
 def test_an_unknown_name_lists_what_there_is(name: str, modality: str) -> None:
     with pytest.raises(InputError, match=f"^There is no {modality} encoder '{name}'") as raised:
         registry.load(name, "text" if modality == "text" else "image")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from embedex import http
 from embedex.errors import InputError, SourceError
 from embedex.records import Strictness
-from embedex.sources import artwork, pokeapi
+from embedex.sources import artwork
 from embedex.sources.artwork import ArtworkReport, download, picture_flaw
 
 from .support import Answer, LocalServer, Request, closed_url, png, serving
@@ -40,7 +41,7 @@ class Artwork:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pokeapi, "MAX_WAIT", 0.01)
+    monkeypatch.setattr("embedex.http.MAX_WAIT", 0.01)
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_downloads_all_and_tells_how_far_it_is(
     assert report == ArtworkReport(downloaded=IDS, already=[], missing=[], failed=[])
     assert there(tmp_path / "images") == {f"{id_}.png": png(id_) for id_ in IDS}
     assert told == [(done, 12) for done in range(13)]
-    assert {request.headers["User-Agent"] for request in server.requests} == {pokeapi.USER_AGENT}
+    assert {request.headers["User-Agent"] for request in server.requests} == {http.USER_AGENT}
     assert {request.path for request in server.requests} == {f"/art/{id_}.png" for id_ in IDS}
 
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from embedex import http
 from embedex.errors import SourceError
-from embedex.sources import pokeapi
 from embedex.sources.pokeapi import (
     OLD_PREFIX,
     RECORD,
     Paths,
     Table,
-    back_off,
     fetch_records,
     graphql_query,
     paths_for,
@@ -65,7 +63,7 @@ class Script:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pokeapi, "MAX_WAIT", 0.01)
+    monkeypatch.setattr("embedex.http.MAX_WAIT", 0.01)
 
 
 @pytest.fixture
@@ -204,7 +202,7 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     said: list[str] = []
     with pytest.raises(SourceError, match="cannot be reached"):
         fetch_records(endpoint=closed_url(), cache=tmp_path, say=said.append)
-    assert len(said) == pokeapi.CONNECT_ATTEMPTS - 1
+    assert len(said) == http.CONNECT_ATTEMPTS - 1
 
 
 def test_a_silent_server(serve: Callable[..., LocalServer], tmp_path: Path) -> None:
@@ -223,29 +221,6 @@ def test_a_cache_that_cannot_be_written(serve: Callable[..., LocalServer], tmp_p
     (tmp_path / "cache").write_text("a file, not a folder")
     with pytest.raises(SourceError, match="cannot be kept"):
         fetch(serve(delivering()), tmp_path / "cache")
-
-
-def test_back_off_grows_scatters_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pokeapi, "MAX_WAIT", 60.0)
-    for attempt in (1, 2, 3):
-        waits = {back_off(attempt) for _ in range(50)}
-        assert len(waits) > 1
-        assert all(2**attempt / 2 <= wait <= 2**attempt for wait in waits)
-    assert back_off(30) == 60
-
-
-def test_back_off_does_what_the_server_asks_within_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pokeapi, "MAX_WAIT", 60.0)
-
-    def asked(text: str) -> float:
-        return back_off(1, httpx.Response(429, headers={"Retry-After": text}))
-
-    assert asked("7") == 7
-    assert asked("86400") == 60
-    assert asked(format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)) == 0
-    assert 20 < asked(format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)) <= 30
-    assert 1 <= asked("soon") <= 2
-    assert 1 <= back_off(1, httpx.Response(500)) <= 2
 
 
 def test_paths_follow_the_names_a_record_came_with() -> None:

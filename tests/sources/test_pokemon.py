@@ -10,7 +10,7 @@ import pytest
 
 from embedex.errors import InputError, SourceError
 from embedex.records import Strictness
-from embedex.sources import npm, pokeapi
+from embedex.sources import npm
 from embedex.sources.pokemon import PokemonHarvest, gather
 from embedex.sources.tables import join_tables
 
@@ -49,7 +49,7 @@ def answer(request: Request) -> Answer:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pokeapi, "MAX_WAIT", 0.01)
+    monkeypatch.setattr("embedex.http.MAX_WAIT", 0.01)
 
 
 @pytest.fixture

@@ -159,6 +159,7 @@ def build_parser() -> argparse.ArgumentParser:
     _collection(ask)
     ask.add_argument("question", metavar="QUESTION", help='such as "What looks like an ice cream cone?"')
     ask.add_argument("-k", type=int, default=10, metavar="N", help="how many answers (%(default)s)")
+    ask.add_argument("--model", default="", help="the text encoder, where its name alone does not find it again")
     ask.add_argument("--against", choices=("pictures", "passages", "records"), help="what to hold it against")
     _selection(ask)
     _format(ask)

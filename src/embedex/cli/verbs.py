@@ -121,7 +121,11 @@ def models(parsed: Namespace) -> None:
         missing = entry.missing()
         ready = "ready" if not missing else f"needs: {missing}"
         rows.append([entry.name, entry.modality, entry.dimension, entry.context, ready, entry.source])
-    output.show(Table(["model", "embeds", "dimensions", "length", "here and now", "source"], rows), parsed.format)
+    columns = ["model", "embeds", "dimensions", "length", "here and now", "source"]
+    whole = [dict(zip(columns, row, strict=True)) for row in rows]
+    # For people without its last column, which leaves the others no room.
+    shown = Table(columns[:-1], [row[:-1] for row in rows], whole=whole, full=Table(columns, rows))
+    output.show(shown, parsed.format)
 
 
 def embed(parsed: Namespace) -> None:
@@ -155,7 +159,15 @@ def unusual(parsed: Namespace) -> None:
 
 def ask(parsed: Namespace) -> None:
     """A question in words."""
-    _answer(_open(parsed.dir).ask(parsed.question, k=parsed.k, against=parsed.against, **_selection(parsed)), parsed)
+    encoder = None
+    if parsed.model:
+        from embedex.encoders import registry
+
+        encoder = registry.load(parsed.model, "text")
+    answers = _open(parsed.dir).ask(
+        parsed.question, k=parsed.k, against=parsed.against, encoder=encoder, **_selection(parsed)
+    )
+    _answer(answers, parsed)
 
 
 def heatmap(parsed: Namespace) -> None:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Literal
 from embedex.documents import MAX_PIXELS
 from embedex.errors import SourceError
 from embedex.files import atomic_bytes, sweep_parts
+from embedex.http import CONNECT_TIMEOUT, USER_AGENT, back_off, is_passing, status, told
 from embedex.records import Problem
-from embedex.sources.pokeapi import CONNECT_TIMEOUT, USER_AGENT, back_off, is_passing, status, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

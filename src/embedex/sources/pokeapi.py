@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
-import time
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from email.utils import parsedate_to_datetime
+from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
-from embedex._version import __version__
+from embedex import http
 from embedex.errors import SourceError
 from embedex.files import atomic_bytes
 from embedex.records import JSON, id_text
@@ -41,18 +38,6 @@ ENDPOINT = "https://graphql.pokeapi.co/v1beta2"
 
 OLD_PREFIX = "pokemon_v2_"
 """What the server of 2024 puts before the name of every table."""
-
-USER_AGENT = f"embedex/{__version__}"
-"""How embedex introduces itself to servers, in ASCII as HTTP has it."""
-
-CONNECT_TIMEOUT = 5.0
-"""Seconds to wait for a connection: without a network this is what is lost before another source is tried."""
-
-CONNECT_ATTEMPTS = 2
-"""How often a connection is tried. A server that cannot be found twice is not there a second later."""
-
-MAX_WAIT = 60.0
-"""The longest pause between two attempts in seconds, whatever a server asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,88 +198,27 @@ def fetch_records(
     raise SourceError(unknown.seen, cure=unknown.cure) from unknown
 
 
-def back_off(attempt: int, answer: httpx.Response | None = None) -> float:
-    """How many seconds to wait before the next attempt.
-
-    Args:
-        attempt: how many attempts have failed, from 1.
-        answer: the last answer; its Retry-After counts where it has one.
-
-    Returns:
-        Longer with every attempt, scattered so that clients do not return together; at most `MAX_WAIT`.
-    """
-    asked = _retry_after(answer.headers.get("Retry-After", "")) if answer is not None else None
-    scattered = random.uniform(0.5, 1.0) * 2.0**attempt  # noqa: S311 - nothing secret
-    return min(MAX_WAIT, scattered if asked is None else asked)
-
-
-def _retry_after(text: str) -> float | None:
-    """Seconds from now, of a number of seconds or of a date; None where the header says neither."""
-    if text.isdigit():
-        return float(text)
-    try:
-        when = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if when.tzinfo is None:  # -0000: the standard's way to write UTC without saying where
-        when = when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
-
-
 def _ask(endpoint: str, query: str, *, timeout: float, attempts: int, say: Callable[[str], None]) -> bytes:
     """The server's answer to a query, as it came; asks again where that may help."""
     import httpx
 
-    patience = httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT))
-    attempt = 0
-    try:
-        with httpx.Client(headers={"User-Agent": USER_AGENT}, timeout=patience) as client:
-            while True:
-                attempt += 1
-                answer, limit = None, attempts
-                try:
-                    answer = client.post(endpoint, json={"query": query})
-                    if not is_passing(answer):
-                        return _content(answer, endpoint)
-                    trouble = f"answered {status(answer)}"
-                except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-                    trouble, limit = f"cannot be reached: {told(error)}", min(attempts, CONNECT_ATTEMPTS)
-                except (httpx.TimeoutException, httpx.NetworkError, httpx.RemoteProtocolError) as error:
-                    trouble = f"broke off: {told(error)}"
-                if attempt >= limit:
-                    raise SourceError(
-                        f"{endpoint} {trouble}.",
-                        cure="Try again later, or take the records from PokéAPI's tables.",
-                    )
-                wait = back_off(attempt, answer)
-                say(f"{endpoint} {trouble}. Asking again in {wait:.0f} s.")
-                time.sleep(wait)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise SourceError(
-            f"{endpoint} cannot be asked: {told(error)}.", cure="Check the endpoint's address."
-        ) from error
-
-
-def is_passing(answer: httpx.Response) -> bool:
-    """Whether an answer tells of trouble that may pass: too many requests, or the server's own error."""
-    return answer.status_code == 429 or answer.status_code >= 500
-
-
-def told(error: Exception) -> str:
-    """A foreign error in one line; some come without words."""
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def status(answer: httpx.Response) -> str:
-    """An answer's status as people write it: ``404 Not Found``."""
-    return f"{answer.status_code} {answer.reason_phrase}".rstrip()
+    patience = httpx.Timeout(timeout, connect=min(timeout, http.CONNECT_TIMEOUT))
+    with httpx.Client(headers={"User-Agent": http.USER_AGENT}, timeout=patience) as client:
+        answer = http.ask(
+            lambda: client.post(endpoint, json={"query": query}),
+            endpoint,
+            attempts=attempts,
+            cure="Try again later, or take the records from PokéAPI's tables.",
+            say=say,
+        )
+    return _content(answer, endpoint)
 
 
 def _content(answer: httpx.Response, endpoint: str) -> bytes:
     """The body of an answer that counts: 200, or 400 with the errors that Hasura tells in GraphQL's way."""
     if answer.status_code not in (200, 400):
         raise SourceError(
-            f"{endpoint} answered {status(answer)}, beginning {_beginning(answer.content)}.",
+            f"{endpoint} answered {http.status(answer)}, beginning {_beginning(answer.content)}.",
             cure="Check the endpoint's address.",
         )
     return answer.content
