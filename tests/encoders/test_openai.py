@@ -481,10 +481,12 @@ def test_tokens_are_openais() -> None:
 def test_other_counters_stand_in_where_the_ranks_are_not_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     here = openai._counter()
     openai._cl100k.cache_clear()
-    find = weights.find
+    find, installed = weights.find, weights._installed
     monkeypatch.setattr(weights, "find", lambda file: None if file == openai.CL100K else find(file))
+    monkeypatch.setattr(weights, "_installed", lambda file: None if file == openai.CL100K else installed(file))
     names = [openai._counter().name]
     monkeypatch.setattr(weights, "find", lambda file: None)
+    monkeypatch.setattr(weights, "_installed", lambda file: None)
     monkeypatch.setattr(weights, "cache_folder", lambda: tmp_path)
     names.append(openai._counter().name)
     assert (here.name, *names) == ("cl100k_base", "o200k_base", "an estimate")
