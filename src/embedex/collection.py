@@ -8,12 +8,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedex import embedding, projection, selection, similarity, tokens
-from embedex.documents import ImageDocument, Passage, TextDocument, TextSettings, passages, text_document
+from embedex.documents import ImageDocument, Passage, TextDocument, TextSettings, passages, settings_key, text_document
 from embedex.encoders import registry
 from embedex.encoders.base import Encoder, EncoderDescription, QueryEncoder
 from embedex.errors import CollectionError, InputError, NothingToCompareError
@@ -611,11 +612,10 @@ class Collection:
             raise InputError(f"No {against[:-1]} is left to compare.", cure=self._wider(where, everything))
         hits = self._hits(rows[chosen], scores[chosen], k, False, measure)
         if stored and best_passage:
-            by_id = {record_id: row for row, record_id in enumerate(self._index.ids)}
             hits = [
                 replace(hit, passage=stored.texts[place], passage_path=stored.paths[place])
                 for hit in hits
-                for place in [best_passage[by_id[hit.item.id]]]
+                for place in [best_passage[self._rows[hit.item.id]]]
             ]
         by: By = "image" if against == "pictures" else "text"
         basis = Basis(self.title, by, text.name, measure, len(chosen), " · ".join(note for note in notes if note))
@@ -751,9 +751,8 @@ class Collection:
         stored = self._store.read_map(name)
         if stored is None:
             raise CollectionError(f"There is no map {name!r}.", allowed=f"There are: {', '.join(self.maps) or 'none'}")
-        place = {record_id: row for row, record_id in enumerate(self._index.ids)}
-        here = [position for position, record_id in enumerate(stored.ids) if record_id in place]
-        rows = [place[stored.ids[position]] for position in here]
+        here = [position for position, record_id in enumerate(stored.ids) if record_id in self._rows]
+        rows = [self._rows[stored.ids[position]] for position in here]
         parameters = stored.parameters
         fresh = stored.made_from == self._store.digest(_files(parameters["by"]))
         note = "" if fresh else f"the embeddings have changed since this map was fitted: run embedex map {self.folder}"
@@ -777,7 +776,12 @@ class Collection:
 
     # --- shared by the questions ------------------------------------------------------------------------------
 
-    @property
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        """Each record's row, by its id."""
+        return {record_id: row for row, record_id in enumerate(self._index.ids)}
+
+    @cached_property
     def _group_ranks(self) -> dict[str | None, int]:
         """Each group's place in the order in which groups appear in the collection; records without one come last."""
         groups: dict[str | None, None] = dict.fromkeys(group for group in self._index.groups if group is not None)
@@ -786,8 +790,7 @@ class Collection:
     @property
     def _made_from(self) -> str:
         """Names the records and the way they become text."""
-        settings = self.manifest.text
-        return f"{self._index.records_sha256}:{settings.strip_prefix}:{'ascii' if settings.ascii else 'utf-8'}"
+        return f"{self._index.records_sha256}:{settings_key(self.manifest.text)}"
 
     def _stale(self, made_from: str) -> str:
         if made_from in ("", self._made_from):
@@ -853,9 +856,8 @@ class Collection:
             raise self._not_embedded(name)
         rows, hashes, vectors = stored.rows, stored.hashes, stored.vectors
         if stored.ids != self._index.ids:
-            place = {record_id: row for row, record_id in enumerate(self._index.ids)}
-            old = [position for position, row in enumerate(rows.tolist()) if stored.ids[row] in place]
-            moved = np.asarray([place[stored.ids[rows[position]]] for position in old], np.int64)
+            old = [position for position, row in enumerate(rows.tolist()) if stored.ids[row] in self._rows]
+            moved = np.asarray([self._rows[stored.ids[rows[position]]] for position in old], np.int64)
             hashes = [None] * len(self)
             for row, position in zip(moved.tolist(), old, strict=True):
                 hashes[row] = stored.hashes[rows[position]]
@@ -878,8 +880,7 @@ class Collection:
 
         if by == "map":
             a_map = self.read_map(map_name)
-            place = {record_id: row for row, record_id in enumerate(self._index.ids)}
-            rows = np.asarray([place[item.id] for item in a_map.items], np.int64)
+            rows = np.asarray([self._rows[item.id] for item in a_map.items], np.int64)
             order = np.argsort(rows)
 
             def map_basis(count: int) -> Basis:
@@ -914,8 +915,7 @@ class Collection:
         """Rows that have passages, the score of each, and the passage of each that answers best."""
         import numpy as np
 
-        place = {record_id: row for row, record_id in enumerate(self._index.ids)}
-        held = [(place[i], p) for p, ids in enumerate(stored.ids) for i in ids if i in place]
+        held = [(self._rows[i], p) for p, ids in enumerate(stored.ids) for i in ids if i in self._rows]
         holder, passage = np.asarray(held, np.int64).reshape(-1, 2).T
         vectors = stored.vectors
         if centred:
