@@ -875,7 +875,12 @@ def test_a_run_reports_what_it_embedded_and_a_second_one_embeds_nothing(
     text, image = Letters(), Colours()
     own = [each.text for record in THINGS for each in passages(record, collection.manifest.text)]
     counted: list[tuple[str, int, int]] = []
-    reports = collection.embed(text=text, image=image, progress=lambda *done: counted.append(done))
+
+    def count(what: str, done: int, total: int, /, *, tokens: int = 0, share: float | None = None) -> None:
+        assert (tokens, share) != (0, None)
+        counted.append((what, done, total))
+
+    reports = collection.embed(text=text, image=image, progress=count)
     assert reports == [
         EmbedReport("text", "letters", 23, 23, 0),
         EmbedReport("passages", "letters", len(own), len(own), 0),
@@ -1114,7 +1119,7 @@ def test_an_answer_is_not_kept_beyond_the_next_embedding_or_map(things: Collecti
 
 
 def test_a_stopped_run_goes_on_where_it_was(make: Callable[..., Collection], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("embedex.embedding.SHARD", 4)
+    monkeypatch.setattr("embedex.embedding.BATCH", 4)
 
     class Stopped(Letters):
         def encode_documents(self, documents: Sequence[str]) -> Vectors:
@@ -1131,6 +1136,33 @@ def test_a_stopped_run_goes_on_where_it_was(make: Callable[..., Collection], mon
     assert stopped.read + rest.read[: report.embedded] == texts
     assert (report.rows, report.embedded) == (23, 11)
     assert not (collection.folder / "embeddings/.partial").exists()
+
+
+def test_vectors_of_another_collection_are_reused_where_document_and_encoder_are_equal(
+    things: Collection, tmp_path: Path, pictures: dict[str, Path]
+) -> None:
+    changed = [Record(record.id, {**record.data, "size": -1}) if n % 2 else record for n, record in enumerate(THINGS)]
+    text, image = Letters(), Colours()
+    second = create(tmp_path / "second", changed, pictures)
+    reports = second.embed(text=text, image=image, reuse=[things.folder])
+    assert [(report.name, report.embedded) for report in reports] == [("text", 11), ("passages", 0), ("image", 0)]
+    assert (len(text.read), image.read) == (11, 0)
+    alone = create(tmp_path / "alone", changed, pictures)
+    alone.embed(text=Letters(), image=Colours())
+    for name in ("text", "image", "passages"):
+        file = f"embeddings/{name}.parquet"
+        assert (second.folder / file).read_bytes() == (alone.folder / file).read_bytes()
+
+
+def test_a_collection_that_has_nothing_to_reuse_is_refused(
+    things: Collection, tmp_path: Path, pictures: dict[str, Path]
+) -> None:
+    second = create(tmp_path / "second", THINGS, pictures)
+    with pytest.raises(InputError, match=r"no embeddings by these encoders(.|\n)*text by letters"):
+        second.embed(text=FewLetters(), image=None, reuse=[things.folder])
+    with pytest.raises(CollectionError, match="not a collection"):
+        second.embed(text=Letters(), image=None, reuse=[tmp_path / "nowhere"])
+    assert second.embeddings == {}
 
 
 # ── damage ──────────────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ import pytest
 
 from embedex import embedding
 from embedex.documents import ImageDocument, TextDocument
-from embedex.embedding import Known
+from embedex.embedding import Known, Progress
 from embedex.encoders.base import EncoderDescription
 from embedex.errors import CollectionError, EmbedexError, InputError
 from embedex.records import Strictness
@@ -98,14 +100,15 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding, "SHARD", 4)
+    monkeypatch.setattr(embedding, "BATCH", 4)
+    monkeypatch.setattr(embedding, "SHARD_SECONDS", 0)
 
 
 # ── rows ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_every_row_has_the_vector_of_its_own_content(store: Store) -> None:
-    texts = [f"text {n}" for n in range(2 * embedding.SHARD + 3)]
+    texts = [f"text {n}" for n in range(2 * embedding.BATCH + 3)]
     run = embedding.run(iter(documents(*texts)), Stub(), store, "text")
     assert_rows(run, *texts)
     assert run.embedded == len(texts)
@@ -137,10 +140,120 @@ def test_a_run_without_any_document_calls_no_encoder(store: Store, texts: list[N
 
 
 @pytest.mark.usefixtures("small_shards")
-def test_progress_counts_rows(store: Store) -> None:
-    told: list[int] = []
-    embedding.run(documents("a", None, "a", "b", "c", "d"), Stub(), store, "text", progress=told.append)
-    assert told == [4, 6]
+def test_progress_tells_rows_documents_and_the_share_of_the_work(store: Store) -> None:
+    told: list[Progress] = []
+    rows = documents("a", None, "a", "b", "c", "d", "a", "a", "b")
+    embedding.run(rows, Stub(), store, "text", count=len(rows), progress=told.append)
+    # After four rows with two documents, nine are expected to have 4.5; the last row has none that is new.
+    assert told == [Progress(4, 2, 0, 2 / 4.5), Progress(8, 4, 0, 4 / 4.5), Progress(9, 4, 0, 1.0)]
+
+
+# ── documents by length ─────────────────────────────────────────────────────────────────────────────
+
+
+class Words(Stub):
+    """Tells how many tokens a document has: its words. Refuses what has too many."""
+
+    pack_tokens = 10
+
+    def __init__(self, *, most: int = 100) -> None:
+        super().__init__()
+        self.most = most
+        self.packs: list[list[str]] = []
+
+    def tokenize(self, documents: Sequence[str]) -> list[Sentence]:
+        for number, text in enumerate(documents):
+            if text.count(" ") >= self.most:
+                raise InputError(f"Document {number + 1} has too many words.", cure="Shorten it.")
+        return [Sentence(text) for text in documents]
+
+    def encode_tokenized(self, tokenized: Sequence[Sentence]) -> NDArray[np.float32]:
+        self.packs.append([each.text for each in tokenized])
+        return self.encode_documents([each.text for each in tokenized])
+
+
+@dataclass(frozen=True)
+class Sentence:
+    text: str
+
+    @property
+    def tokens(self) -> int:
+        return self.text.count(" ") + 1
+
+
+def words(*counts: int) -> list[str]:
+    return [" ".join([f"{number}"] * count) for number, count in enumerate(counts)]
+
+
+def test_documents_of_about_one_length_run_together_and_long_ones_alone(store: Store) -> None:
+    texts = words(2, 30, 1, 4, 12, 3, 4, 9, 1)
+    encoder = Words()
+    run = embedding.run(documents(*texts), encoder, store, "text")
+    assert_rows(run, *texts)
+    sizes = [[text.count(" ") + 1 for text in pack] for pack in encoder.packs]
+    assert sizes == [[30], [12], [9], [4, 4], [3, 2, 1, 1]]
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_only_so_much_is_read_before_the_first_document_is_embedded(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding, "POOL_TOKENS", 40)
+    taken: list[str] = []
+    texts = words(*[10] * 400)
+
+    def stream() -> Iterator[Document]:
+        for text in texts:
+            taken.append(text)
+            yield TextDocument(text, text)
+
+    encoder = Words()
+    encoder.deadly = texts[0]
+    with pytest.raises(KeyboardInterrupt):
+        embedding.run(stream(), encoder, store, "text")
+    assert taken == texts[:8], "one pool of 40 tokens to embed, and the next one ahead"
+    again = Words()
+    assert_rows(embedding.run(documents(*texts), again, store, "text"), *texts)
+    assert len(again.packs) == 400
+
+
+def test_progress_goes_by_tokens_where_they_are_known(store: Store) -> None:
+    told: list[Progress] = []
+    embedding.run(documents(*words(5, 15, 1, 9)), Words(), store, "text", count=4, progress=told.append)
+    assert [(each.rows, each.tokens, each.share) for each in told] == [(1, 15, 0.5), (2, 24, 0.8), (4, 30, 1)]
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_document_that_the_encoder_refuses_is_named_by_its_record(store: Store) -> None:
+    texts = words(2, 3, 4, 5, 6, 7)
+    with pytest.raises(InputError) as caught:
+        embedding.run(documents(*texts), Words(most=6), store, "text")
+    assert str(caught.value) == "Record id-5: Document 1 has too many words.\nShorten it."
+
+
+def test_many_vectors_are_kept_in_a_file_and_are_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "IN_MEMORY", 40 * 4 * DIMENSION)
+    texts = [f"text {n}" for n in range(3 * embedding.BATCH)]
+    before = Known([hash_of(text) for text in texts[:50]], np.asarray([vector_of(text) for text in texts[:50]]))
+    assert_rows(embedding.run(documents(*texts), Stub(), store, "text", known=[before]), *texts)
+    mixed = [texts[200], None, *texts[10:300], texts[200]]
+    assert_rows(embedding.run(documents(*mixed), Stub(), store, "text"), *mixed)
+    embedding.finish(store, "text", Stub())
+    assert not list((store.folder / "embeddings").iterdir())
+    assert os.listdir(store.folder) == ["embeddings"]
+
+
+def test_shards_are_written_by_time_and_what_was_computed_before_a_stop_is_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding, "BATCH", 1)
+    now = iter(range(1000))
+    monkeypatch.setattr(embedding.time, "monotonic", lambda: 0.4 * next(now))
+    with pytest.raises(KeyboardInterrupt):
+        embedding.run(documents(*"abcdefghijk"), Stub(deadly="k"), store, "text")
+    kept = [hashes for hashes, _ in store.read_shards(f"text-{DESCRIPTION.fingerprint}")]
+    assert [len(hashes) for hashes in kept] == [3, 3, 3, 1], "the last one, although no second had passed"
+    assert list(itertools.chain.from_iterable(kept)) == [hash_of(text) for text in "abcdefghij"]
 
 
 # ── documents that cannot be read ───────────────────────────────────────────────────────────────────
@@ -206,7 +319,7 @@ def test_known_vectors_are_reused_whatever_their_order(store: Store) -> None:
     known = Known([hash_of(text) for text in "cbz"], np.asarray([vector_of(text) for text in "cbz"]))
     encoder = Stub()
     texts = ["a", "b", "c", "d", "b", "e"]
-    run = embedding.run(documents(*texts), encoder, store, "text", known=known)
+    run = embedding.run(documents(*texts), encoder, store, "text", known=[known])
     assert_rows(run, *texts)
     assert encoder.seen == ["a", "d", "e"]
     assert run.embedded == 3
@@ -215,7 +328,7 @@ def test_known_vectors_are_reused_whatever_their_order(store: Store) -> None:
 def test_known_vectors_are_taken_as_they_are(store: Store) -> None:
     """So that a run over unchanged records gives back the very bytes it had."""
     other = -vector_of("a")
-    run = embedding.run(documents("a", "b"), Stub(), store, "text", known=Known([hash_of("a")], other[None]))
+    run = embedding.run(documents("a", "b"), Stub(), store, "text", known=[Known([hash_of("a")], other[None])])
     np.testing.assert_array_equal(run.vectors, [other, vector_of("b")])
 
 
@@ -223,7 +336,7 @@ def test_a_content_that_is_known_twice_shifts_no_other(store: Store) -> None:
     """An embedding file has a row a record: two of one content give its hash twice."""
     known = Known([hash_of(text) for text in "aabac"], np.asarray([vector_of(text) for text in "aabac"]))
     encoder = Stub()
-    run = embedding.run(documents("c", "b", "a", "new"), encoder, store, "text", known=known)
+    run = embedding.run(documents("c", "b", "a", "new"), encoder, store, "text", known=[known])
     assert_rows(run, "c", "b", "a", "new")
     assert encoder.seen == ["new"]
 
@@ -233,7 +346,7 @@ def test_when_all_is_known_the_encoder_is_not_called(store: Store) -> None:
     embedding.finish(store, "text", Stub())
     known = Known([hash_ for hash_ in first.hashes if hash_], first.vectors)
     encoder = Stub()
-    again = embedding.run(documents("b", "a"), encoder, store, "text", known=known)
+    again = embedding.run(documents("b", "a"), encoder, store, "text", known=[known])
     assert_rows(again, "b", "a")
     assert (encoder.seen, again.embedded) == ([], 0)
 
@@ -276,7 +389,7 @@ def test_shards_and_known_vectors_may_overlap(store: Store) -> None:
         embedding.run(documents(*"abcdefgh"), Stub(deadly="g"), store, "text")
     known = Known([hash_of(text) for text in "xbd"], np.asarray([vector_of(text) for text in "xbd"]))
     encoder = Stub()
-    run = embedding.run(documents(*"habxcdefg"), encoder, store, "text", known=known)
+    run = embedding.run(documents(*"habxcdefg"), encoder, store, "text", known=[known])
     assert_rows(run, *"habxcdefg")
     assert encoder.seen == ["h", "e", "f", "g"]
 
@@ -383,10 +496,10 @@ def test_documents_are_taken_a_shard_at_a_time(store: Store) -> None:
     taken: list[str] = []
 
     def stream() -> Iterator[Document]:
-        for text in "abcdefgh":
+        for text in "abcdefghijklmnop":
             taken.append(text)
             yield TextDocument(text, text)
 
     with pytest.raises(KeyboardInterrupt):
         embedding.run(stream(), Stub(deadly="b"), store, "text")
-    assert taken == list("abcd"), "what is embedded later is not read into memory now"
+    assert taken == list("abcdefgh"), "the next ones are read ahead, what is embedded later is not"

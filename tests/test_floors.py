@@ -17,6 +17,7 @@ FLOORS = {
     "errors": 0,
     "_version": 0,
     "files": 1,
+    "processors": 1,
     "http": 1,
     "records": 1,
     "results": 1,

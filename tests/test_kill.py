@@ -42,7 +42,8 @@ from embedex.cli import main, making, tables, verbs
 from embedex.encoders import descriptor, registry, wordllama
 from embedex.sources import files, sample
 
-embedding.SHARD = 4
+embedding.BATCH = 4
+embedding.SHARD_SECONDS = 0
 sample.FAMILIES = sample.FAMILIES[:7]
 loaded = {"wordllama": wordllama.WordLlama(), "descriptor": descriptor.Descriptor()}
 registry.load = lambda name, modality: loaded[name]

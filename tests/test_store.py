@@ -268,6 +268,10 @@ def test_many_embeddings_come_back_in_order(tmp_path: Path) -> None:
     assert read is not None
     np.testing.assert_array_equal(read.rows, rows)
     np.testing.assert_array_equal(read.vectors, written.vectors)
+    parts = list(Store(tmp_path).read_vectors("text"))
+    assert len(parts) > 1, "not all at once"
+    assert [hash_ for hashes, _ in parts for hash_ in hashes] == [str(row) for row in rows]
+    np.testing.assert_array_equal(np.concatenate([vectors for _, vectors in parts]), written.vectors)
 
 
 def by_pyarrow(path: Path) -> Iterator[tuple[str, str | None, Any]]:
@@ -516,11 +520,11 @@ def test_a_parquet_writer_that_fails_leaves_the_old_file(tmp_path: Path, monkeyp
     write_all(store)
     before = contents(tmp_path)
 
-    def full(table: object, file: Any, **_: object) -> None:
-        file.write(b"PAR1 and then")
+    def full(writer: pq.ParquetWriter, *_: object) -> None:
+        writer.file_handle = None
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(pq, "write_table", full)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     with pytest.raises(OSError, match="no space left"):
         store.write_embeddings("text", replace(embeddings_with_nulls(), made_from="other"))
     with pytest.raises(OSError, match="no space left"):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from embedex import embedding, projection, selection, similarity, tokens
 from embedex.documents import ImageDocument, Passage, TextDocument, TextSettings, passages, settings_key, text_document
@@ -41,8 +41,17 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many are done, and of how many."""
+
+class Progress(Protocol):
+    """Called with what is being done, how many are done, and of how many.
+
+    While texts are embedded, also with how many tokens were computed, and which share of the work that is done.
+    """
+
+    def __call__(self, what: str, done: int, total: int, /, *, tokens: int = 0, share: float | None = None) -> None:
+        """Show it."""
+        ...
+
 
 MOST_GROUPS = 200
 """Beyond so many groups no table of their means is made."""
@@ -333,6 +342,7 @@ class Collection:
         *,
         text: str | Encoder | None = "wordllama",
         image: str | Encoder | None = "descriptor",
+        reuse: Sequence[str | Path] = (),
         strictness: Strictness | None = None,
         progress: Progress | None = None,
     ) -> list[EmbedReport]:
@@ -340,11 +350,13 @@ class Collection:
 
         Args:
             text, image: an encoder, or its name, or None to leave that out. Pictures are left out where there are none.
+            reuse: folders of other collections, whose vectors of equal documents by equal encoders are taken.
             strictness: takes pictures that cannot be read.
             progress: see `Progress`.
 
         Raises:
-            InputError: there is no such encoder.
+            InputError: there is no such encoder, or a folder to reuse has nothing by these encoders.
+            CollectionError: a folder to reuse is no collection.
             WeightsError: an encoder's model file is missing or not the pinned one.
         """
         # Both of them first: a wrong name should not show after hours of the other's work.
@@ -355,16 +367,18 @@ class Collection:
         if text is None and image is None:
             raise InputError("There is nothing to embed: both encoders, or what they would read, were left out.")
         strictness = strictness or Strictness()
+        stores = [self._store, *(_to_reuse(Path(folder), text, image) for folder in reuse)]
         with self._store.writing():
             self._ready.clear()
             sweep_parts(self.folder / "embeddings")
             reports = []
             if text is not None:
-                reports.append(self._embed_rows("text", self._text_documents(), text, strictness, progress))
-                reports.append(self._embed_passages(text, progress))
+                documents = self._text_documents()
+                reports.append(self._embed_rows("text", documents, text, stores, strictness, progress))
+                reports.append(self._embed_passages(text, stores, progress))
             if image is not None:
                 pictures = self._image_documents(strictness)
-                reports.append(self._embed_rows("image", pictures, image, strictness, progress))
+                reports.append(self._embed_rows("image", pictures, image, stores, strictness, progress))
             return reports
 
     def _text_documents(self) -> Iterator[TextDocument]:
@@ -388,22 +402,24 @@ class Collection:
         name: str,
         documents: Iterable[embedding.Document | None],
         encoder: Encoder,
+        stores: Sequence[Store],
         strictness: Strictness,
         progress: Progress | None,
     ) -> EmbedReport:
-        before = self._store.read_embeddings(name)
-        known = None
-        if before and before.description == encoder.description:
-            hashes = [hash_ for hash_ in (before.hashes[row] for row in before.rows) if hash_ is not None]
-            known = embedding.Known(hashes, before.vectors)
         run = embedding.run(
             documents,
             encoder,
             self._store,
             name,
-            known=known,
+            count=len(self),
+            known=(
+                embedding.Known(hashes, vectors)
+                for store in stores
+                if store.read_description(name) == encoder.description
+                for hashes, vectors in store.read_vectors(name)
+            ),
             strictness=strictness,
-            progress=self._counter(progress, f"Embedding {name}"),
+            progress=_embedding_progress(progress, f"Embedding {name}", len(self)),
         )
         made_from = self._made_from if name == "text" else ""
         self._store.write_embeddings(
@@ -414,7 +430,7 @@ class Collection:
         missing = len(self) - len(run.rows)
         return EmbedReport(name, encoder.description.name, len(self), run.embedded, missing)
 
-    def _embed_passages(self, encoder: Encoder, progress: Progress | None) -> EmbedReport:
+    def _embed_passages(self, encoder: Encoder, stores: Sequence[Store], progress: Progress | None) -> EmbedReport:
         holders: dict[str, list[str]] = {}
         distinct: list[Passage] = []
         for record in self._store.read_records(self._index):
@@ -424,17 +440,18 @@ class Collection:
                     distinct.append(passage)
                 holders.setdefault(key, []).append(record.id)
         documents = [TextDocument(passage.id, passage.text) for passage in distinct]
-        before = self._store.read_passages()
-        known = None
-        if before and before.description == encoder.description:
-            known = embedding.Known([TextDocument("", text).content_hash for text in before.texts], before.vectors)
         run = embedding.run(
             documents,
             encoder,
             self._store,
             "passages",
-            known=known,
-            progress=self._counter(progress, "Embedding passages", len(documents)),
+            count=len(documents),
+            known=(
+                embedding.Known([TextDocument("", text).content_hash for text in before.texts], before.vectors)
+                for before in (store.read_passages() for store in stores)
+                if before and before.description == encoder.description
+            ),
+            progress=_embedding_progress(progress, "Embedding passages", len(documents)),
         )
         self._store.write_passages(
             Passages(
@@ -961,11 +978,37 @@ class Collection:
             return f"By default only those of {self.manifest.default_where!r} are compared; --all takes the others too."
         return "Ask with a wider condition." if where else ""
 
-    def _counter(self, progress: Progress | None, what: str, total: int | None = None) -> Callable[[int], None] | None:
+    def _counter(self, progress: Progress | None, what: str) -> Callable[[int], None] | None:
         if progress is None:
             return None
-        count = len(self) if total is None else total
-        return lambda done: progress(what, done, count)
+        return lambda done: progress(what, done, len(self))
+
+
+def _to_reuse(folder: Path, text: Encoder | None, image: Encoder | None) -> Store:
+    """Another collection's files, which have vectors by one of these encoders.
+
+    Raises:
+        CollectionError: the folder is no collection.
+        InputError: none of its vectors is by these encoders with these settings.
+    """
+    other = Collection.open(folder)
+    found = other.embeddings
+    wanted = {"text": text, "image": image}
+    if not any(each and found.get(name) == each.description for name, each in wanted.items()):
+        raise InputError(
+            f"{folder} has no embeddings by these encoders with these settings.",
+            allowed=f"It has: {', '.join(f'{name} by {each.name}' for name, each in found.items()) or 'none'}.",
+            cure="Leave out --reuse, or embed with the same encoder and settings.",
+        )
+    return other._store
+
+
+def _embedding_progress(
+    progress: Progress | None, what: str, total: int
+) -> Callable[[embedding.Progress], None] | None:
+    if progress is None:
+        return None
+    return lambda now: progress(what, now.rows, total, tokens=now.tokens, share=now.share)
 
 
 def _files(by: str | int | float) -> Sequence[str]:

@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embedex import processors
 from embedex.collection import Collection, Progress
 from embedex.errors import EmbedexError, InputError, MissingExtraError, NothingToCompareError
 from embedex.files import file_name
@@ -183,7 +184,7 @@ def strips(
 
     folder.mkdir(parents=True, exist_ok=True)
     items = collection.items(where=where or collection.manifest.featured_where)
-    jobs = jobs or os.cpu_count() or 1
+    jobs = jobs or processors.available()
     map_name = default_map(collection).name
     # Matrices are small here: a process each is faster than threads that wait for one another.
     before = os.environ.get("OMP_NUM_THREADS")

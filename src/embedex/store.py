@@ -20,12 +20,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from embedex.documents import TextSettings
 from embedex.encoders.base import EncoderDescription
@@ -50,6 +52,9 @@ INDEX = "index.parquet"
 IMAGES = "images"
 EMBEDDINGS = "embeddings"
 MAPS = "maps"
+
+ROW_GROUP = 1 << 16
+"""Rows of a Parquet file that are written, and may be read, at once."""
 
 _METADATA = b"embedex"
 
@@ -357,7 +362,7 @@ class Store:
             }
         )
         size = int(index.offsets[-1])
-        self._write(self.folder / INDEX, table, {"records_sha256": index.records_sha256, "records_size": size})
+        self._write(self.folder / INDEX, [table], {"records_sha256": index.records_sha256, "records_size": size})
 
     def read_index(self) -> Index:
         """Read ``index.parquet``.
@@ -417,18 +422,25 @@ class Store:
         return found.hexdigest()
 
     def write_embeddings(self, name: str, embeddings: Embeddings) -> None:
-        """Write ``embeddings/{name}.parquet``: id, content_hash, embedding."""
+        """Write ``embeddings/{name}.parquet``: id, content_hash, embedding; a row group at a time."""
+        import numpy as np
         import pyarrow as pa
 
-        table = pa.table(
-            {
-                "id": pa.array(embeddings.ids, pa.string()),
-                "content_hash": pa.array(embeddings.hashes, pa.string()),
-                "embedding": _vectors_with_nulls(embeddings.vectors, embeddings.rows, len(embeddings.ids)),
-            }
-        )
+        def part(start: int) -> pa.Table:
+            end = min(start + ROW_GROUP, len(embeddings.ids))
+            first, last = np.searchsorted(embeddings.rows, (start, end))
+            rows, vectors = embeddings.rows[first:last] - start, embeddings.vectors[first:last]
+            return pa.table(
+                {
+                    "id": pa.array(embeddings.ids[start:end], pa.string()),
+                    "content_hash": pa.array(embeddings.hashes[start:end], pa.string()),
+                    "embedding": _vectors_with_nulls(vectors, rows, end - start),
+                }
+            )
+
         metadata = {"encoder": embeddings.description.to_json(), "made_from": embeddings.made_from}
-        self._write(self._embedding_path(name), table, metadata)
+        parts = map(part, range(0, max(len(embeddings.ids), 1), ROW_GROUP))
+        self._write(self._embedding_path(name), parts, metadata)
 
     def read_embeddings(self, name: str) -> Embeddings | None:
         """Read ``embeddings/{name}.parquet``; None where there is none.
@@ -445,6 +457,22 @@ class Store:
         ids, hashes = table["id"].to_pylist(), table["content_hash"].to_pylist()
         return Embeddings(ids, hashes, rows, vectors, description, metadata["made_from"])
 
+    def read_vectors(self, name: str) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+        """Content hashes and vectors of ``embeddings/{name}.parquet``, a row group at a time; nothing where it is none.
+
+        Raises:
+            CollectionError: it is damaged.
+        """
+        path = self._embedding_path(name)
+        if not path.exists():
+            return
+        with self._opened(path) as file:
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, columns=["content_hash", "embedding"])
+                rows, vectors = _vectors(table["embedding"])
+                hashes = table["content_hash"].to_pylist()
+                yield [hashes[row] for row in rows.tolist()], vectors
+
     def write_passages(self, passages: Passages) -> None:
         """Write ``embeddings/passages.parquet``."""
         import numpy as np
@@ -459,7 +487,7 @@ class Store:
             }
         )
         metadata = {"encoder": passages.description.to_json(), "made_from": passages.made_from}
-        self._write(self._embedding_path("passages"), table, metadata)
+        self._write(self._embedding_path("passages"), [table], metadata)
 
     def read_passages(self) -> Passages | None:
         """Read ``embeddings/passages.parquet``; None where there is none.
@@ -491,7 +519,7 @@ class Store:
                 "embedding": _vectors_with_nulls(vectors, np.arange(len(hashes)), len(hashes)),
             }
         )
-        self._write(self._shards(run) / f"{number:06}.parquet", table, {})
+        self._write(self._shards(run) / f"{number:06}.parquet", [table], {})
 
     def read_shards(self, run: str) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
         """The finished parts of a run, in the order in which they were written."""
@@ -502,6 +530,10 @@ class Store:
     def next_shard(self, run: str) -> int:
         """The number that follows the highest of a run's shards; one that is lost leaves a gap."""
         return max((int(path.stem) for path in self._shards(run).glob("*.parquet")), default=-1) + 1
+
+    def scratch(self) -> IO[bytes]:
+        """An unnamed file beside the collection's own, that is gone when it is closed."""
+        return tempfile.TemporaryFile(dir=self.folder)
 
     def drop_shards(self, run: str) -> None:
         """Forget the parts of a run that has ended."""
@@ -526,7 +558,7 @@ class Store:
         for axis, values in zip("xyz", stored.coordinates.T, strict=False):
             columns[axis] = pa.array(values, pa.float32())
         metadata = {"parameters": stored.parameters, "made_from": stored.made_from}
-        self._write(self.folder / MAPS / f"{name}.parquet", pa.table(columns), metadata)
+        self._write(self.folder / MAPS / f"{name}.parquet", [pa.table(columns)], metadata)
 
     def read_map(self, name: str) -> StoredMap | None:
         """Read ``maps/{name}.parquet``; None where there is none.
@@ -556,24 +588,27 @@ class Store:
     def _shards(self, run: str) -> Path:
         return self.folder / EMBEDDINGS / ".partial" / run
 
-    def _write(self, path: Path, table: pa.Table, metadata: Mapping[str, JSON]) -> None:
-        """Write a table atomically. zstd over split byte streams: measured smallest and fastest for vectors."""
+    def _write(self, path: Path, tables: Iterable[pa.Table], metadata: Mapping[str, JSON]) -> None:
+        """Write tables as one, atomically. zstd over split byte streams: measured smallest and fastest for vectors."""
         import pyarrow.parquet as pq
 
-        table = table.replace_schema_metadata({_METADATA: json.dumps(metadata, sort_keys=True)})
-        path.parent.mkdir(parents=True, exist_ok=True)
-        vectors = "embedding.list.element" if "embedding" in table.column_names else None
-        atomic_write(
-            path,
-            lambda file: pq.write_table(
-                table,
+        def write(file: Any) -> None:
+            parts = iter(tables)
+            first = next(parts)
+            names = first.column_names
+            with pq.ParquetWriter(
                 file,
+                first.schema.with_metadata({_METADATA: json.dumps(metadata, sort_keys=True)}),
                 compression="zstd",
                 compression_level=1,
-                use_dictionary=[name for name in ("group", "path") if name in table.column_names],
-                column_encoding={vectors: "BYTE_STREAM_SPLIT"} if vectors else None,
-            ),
-        )
+                use_dictionary=[name for name in ("group", "path") if name in names],
+                column_encoding={"embedding.list.element": "BYTE_STREAM_SPLIT"} if "embedding" in names else None,
+            ) as writer:
+                for table in chain([first], parts):
+                    writer.write_table(table)
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, write)
 
     def _read(self, path: Path, columns: Sequence[str], keys: Sequence[str] = ()) -> tuple[pa.Table, dict[str, Any]]:
         with self._opened(path) as file:

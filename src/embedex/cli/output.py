@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,21 +100,66 @@ _CONTROLS = {code: " " if chr(code).isspace() else "\ufffd" for code in (*range(
 def progress() -> Iterator[Progress]:
     """A progress bar on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
-        yield lambda _what, _done, _total: None
+        yield _silent
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[pace]}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, Any] = {}
+        paces: dict[str, Pace] = {}
 
-        def update(what: str, done: int, total: int) -> None:
+        def update(what: str, done: int, total: int, /, *, tokens: int = 0, share: float | None = None) -> None:
+            share = done / max(total, 1) if share is None else share
             if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)
+                tasks[what] = bar.add_task(what, total=total, pace="")
+                paces[what] = Pace(time.monotonic(), done, tokens, share)
+            told = paces[what].told(time.monotonic(), done, tokens, share)
+            bar.update(tasks[what], completed=done, total=total, pace=told)
 
         yield update
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast something goes, from when it was first heard of.
+
+    Attributes:
+        begun: when, in seconds.
+        done, tokens, share: what was done then; what was known before cost no time.
+    """
+
+    begun: float
+    done: int = 0
+    tokens: int = 0
+    share: float = 0.0
+
+    def told(self, now: float, done: int, tokens: int, share: float) -> str:
+        """Documents and tokens a second, and the time left.
+
+        Args:
+            now: in seconds.
+            done: how many are done.
+            tokens: how many tokens those had; 0 leaves them out.
+            share: which share of the work is done.
+
+        Example:
+            >>> Pace(0.0).told(10.0, 20, 40_000, 0.25)
+            '2.0/s, 4,000 tokens/s, 0:00:30 left'
+        """
+        seconds = now - self.begun
+        if seconds < 1 or share <= self.share:
+            return ""
+        parts = [f"{(done - self.done) / seconds:,.1f}/s"]
+        if tokens:
+            parts.append(f"{(tokens - self.tokens) / seconds:,.0f} tokens/s")
+        parts.append(f"{timedelta(seconds=round(seconds * (1 - share) / (share - self.share)))} left")
+        return ", ".join(parts)
+
+
+def _silent(_what: str, _done: int, _total: int, /, *, tokens: int = 0, share: float | None = None) -> None:
+    """Show nothing."""
 
 
 def _show_table(table: Table) -> None:

@@ -138,6 +138,14 @@ def build_parser() -> argparse.ArgumentParser:
     _collection(embed)
     embed.add_argument("--text", default="wordllama", metavar="MODEL", help="text encoder, or none (%(default)s)")
     embed.add_argument("--image", default="descriptor", metavar="MODEL", help="image encoder, or none (%(default)s)")
+    embed.add_argument(
+        "--reuse",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="take vectors of equal documents from this other collection",
+    )
     _strict(embed)
 
     # --- questions --------------------------------------------------------------------------------------------

@@ -138,6 +138,7 @@ def embed(parsed: Namespace) -> None:
         reports = collection.embed(
             text=None if parsed.text == "none" else parsed.text,
             image=None if parsed.image == "none" else parsed.image,
+            reuse=parsed.reuse,
             strictness=strictness,
             progress=progress,
         )

@@ -105,3 +105,37 @@ class QueryEncoder(Encoder, Protocol):
     def encode_queries(self, questions: Sequence[str]) -> NDArray[np.float32]:
         """Vectors of questions, shape (n, dimension), in the same space as the documents."""
         ...
+
+
+class Tokenized(Protocol):
+    """A document as a `TokenEncoder` computes it; only its encoder looks inside."""
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it has, and so how much work it is."""
+        ...
+
+
+@runtime_checkable
+class TokenEncoder(Encoder, Protocol):
+    """An encoder whose work is two: tokenising, which a thread does ahead, and computing, which grows with the tokens.
+
+    `encode_documents` is one after the other.
+    """
+
+    @property
+    def pack_tokens(self) -> int:
+        """How many tokens are best computed at once; a document that has more is computed alone."""
+        ...
+
+    def tokenize(self, documents: Sequence[Any]) -> Sequence[Tokenized]:
+        """Documents, ready to be computed. May be called while another thread computes.
+
+        Raises:
+            InputError: a document is beyond the context and is not to be cut.
+        """
+        ...
+
+    def encode_tokenized(self, tokenized: Sequence[Any]) -> NDArray[np.float32]:
+        """Vectors of tokenised documents, shape (n, dimension)."""
+        ...

@@ -264,10 +264,26 @@ class NomicTextEncoder:
         Raises:
             InputError: a text is beyond the context and `overflow` is ``"error"``.
         """
+        return self.encode_tokenized(self.tokenize(documents))
+
+    @property
+    def pack_tokens(self) -> int:
+        """How many tokens are best computed at once."""
+        return self._model.pack_tokens
+
+    def tokenize(self, documents: Sequence[str]) -> list[Windows]:
+        """Texts as token ids, prefixed and cut into windows; what does not fit is dealt with here.
+
+        Raises:
+            InputError: a text is beyond the context and `overflow` is ``"error"``.
+        """
         parts, overlong = self._windows(documents, self._document_frame, "Document")
-        vectors = self._encode(parts)
         self.overlong += overlong
-        return vectors
+        return [Windows(part) for part in parts]
+
+    def encode_tokenized(self, tokenized: Sequence[Windows]) -> NDArray[np.float32]:
+        """Unit vectors of tokenised texts, float32, shape (n, dimension)."""
+        return self._encode([each.ids for each in tokenized])
 
     def encode_queries(self, questions: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of questions, shape (n, dimension), in the same space as the documents.
@@ -431,6 +447,18 @@ def missing(model: Model) -> str:
     if len(hub_files.find(model.hub)) < len(model.hub.files):
         return f"{model.hub.size} from the Hugging Face hub, fetched at first use"
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The token ids of one text's windows, nearly always one."""
+
+    ids: list[list[int]]
+
+    @property
+    def tokens(self) -> int:
+        """How many there are in all."""
+        return sum(map(len, self.ids))
 
 
 @dataclass(frozen=True, slots=True)

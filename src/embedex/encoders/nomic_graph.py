@@ -6,9 +6,11 @@ compiler has laid them out for its kernels.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from embedex import processors
 from embedex.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -133,7 +135,7 @@ def compile_model(result: Any, inputs: Sequence[Any], precision: Precision, thre
         result: the node whose values are wanted; they come out as float32.
         inputs: the parameters' nodes.
         precision: ``"w8"`` computes in bfloat16.
-        threads: how many; None for one a core.
+        threads: how many; None for one a core, or fewer where a container has a share of fewer.
 
     Raises:
         InputError: the precision is unknown, or this processor has no bfloat16.
@@ -141,6 +143,8 @@ def compile_model(result: Any, inputs: Sequence[Any], precision: Precision, thre
     import openvino
 
     core = openvino.Core()
+    if threads is None and processors.available() < (os.cpu_count() or 1):
+        threads = processors.available()  # what OpenVINO itself does not see
     if precision not in PRECISIONS:
         raise InputError(f"There is no precision {precision!r}.", allowed=f"There are: {', '.join(PRECISIONS)}")
     if precision != "f32" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
@@ -149,6 +153,6 @@ def compile_model(result: Any, inputs: Sequence[Any], precision: Precision, thre
         "INFERENCE_PRECISION_HINT": "f32" if precision == "f32" else "bf16",
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,  # or the compiler rounds activations to 8 bits beside 8-bit weights
         "NUM_STREAMS": 1,
-        **({} if threads is None else {"INFERENCE_NUM_THREADS": threads}),
+        **({"INFERENCE_NUM_THREADS": threads} if threads else {}),
     }
     return core.compile_model(openvino.Model([operations().result(result)], list(inputs), "nomic"), "CPU", settings)

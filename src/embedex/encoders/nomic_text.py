@@ -37,6 +37,10 @@ attention for that and gives wrong vectors for every longer document after it.""
 BATCH_TOKENS = 2048
 """Tokens that documents of one length may have together in a batch."""
 
+PACK_TOKENS = 2 * BATCH_TOKENS
+"""Tokens of documents of about one length to bring at once, so that some share a batch and a second's work is lost at
+most."""
+
 
 class NomicText:
     """A text model, compiled.
@@ -50,6 +54,8 @@ class NomicText:
 
     Several threads may call it; they wait for one another.
     """
+
+    pack_tokens = PACK_TOKENS
 
     def __init__(
         self,

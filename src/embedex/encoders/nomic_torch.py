@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from embedex.encoders import nomic_text
 from embedex.encoders.nomic_text import Context, check_context, check_ids, rotary_tables, unit_vectors
 from embedex.encoders.nomic_vision import MLP_NORM_EPSILON, cut_patches, rotary_rows
 from embedex.encoders.nomic_vision import rotary_tables as patch_rotary_tables
@@ -129,6 +130,7 @@ class TorchText(_Model):
         check_context(context)
         self.config = config
         self.context = context
+        self.pack_tokens = max(PACK_TOKENS[self.device.type], nomic_text.PACK_TOKENS)
         words = "embeddings.word_embeddings.weight"
         self._load(checkpoint.tensors, skip=words)
         self._words = checkpoint.tensors[words]  # stays in the mapped file: a look-up is cheap, the table is not
