@@ -119,8 +119,8 @@ def embedding(folder: Path, runs: int) -> None:
             whole.append(seconds_of(embedex("embed", copies[0])))
             last: dict[str, tuple[float, float]] = {}
 
-            def note(what: str, _done: int, _total: int, last: dict[str, tuple[float, float]] = last) -> None:
-                last[what] = time.perf_counter(), time.process_time()
+            def note(what: str, _done: int, _total: int, /, **_: object) -> None:
+                last[what] = time.perf_counter(), time.process_time()  # noqa: B023 - called before the next round
 
             wall, processor = time.perf_counter(), time.process_time()
             reports = Collection.open(copies[1]).embed(progress=note)

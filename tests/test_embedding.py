@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -240,7 +239,7 @@ def test_many_vectors_are_kept_in_a_file_and_are_the_same(store: Store, monkeypa
     assert_rows(embedding.run(documents(*mixed), Stub(), store, "text"), *mixed)
     embedding.finish(store, "text", Stub())
     assert not list((store.folder / "embeddings").iterdir())
-    assert os.listdir(store.folder) == ["embeddings"]
+    assert [path.name for path in store.folder.iterdir()] == ["embeddings"]
 
 
 def test_shards_are_written_by_time_and_what_was_computed_before_a_stop_is_written(
@@ -248,7 +247,7 @@ def test_shards_are_written_by_time_and_what_was_computed_before_a_stop_is_writt
 ) -> None:
     monkeypatch.setattr(embedding, "BATCH", 1)
     now = iter(range(1000))
-    monkeypatch.setattr(embedding.time, "monotonic", lambda: 0.4 * next(now))
+    monkeypatch.setattr("embedex.embedding.monotonic", lambda: 0.2 * next(now))
     with pytest.raises(KeyboardInterrupt):
         embedding.run(documents(*"abcdefghijk"), Stub(deadly="k"), store, "text")
     kept = [hashes for hashes, _ in store.read_shards(f"text-{DESCRIPTION.fingerprint}")]

@@ -10,10 +10,10 @@ The run knows nothing of records or files beyond its shards: documents come in r
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 
 from embedex.encoders.base import Encoder, TokenEncoder
@@ -31,7 +31,7 @@ BATCH = 128
 POOL_TOKENS = 1 << 18
 """Tokens of the documents among which those of about one length are put together; two such pools are in memory."""
 
-SHARD_SECONDS = 1.0
+SHARD_SECONDS = 0.5
 """What a kill costs: vectors are written when the last writing was so long ago, or with the encoder's next ones."""
 
 SHARD = 4096
@@ -308,12 +308,12 @@ class _Shards:
         self._number = store.next_shard(key)
         self._hashes: list[str] = []
         self._blocks: list[NDArray[np.float32]] = []
-        self._written = time.monotonic()
+        self._written = monotonic()
 
     def add(self, hashes: Sequence[str], vectors: NDArray[np.float32]) -> None:
         self._hashes += hashes
         self._blocks.append(vectors)
-        if len(self._hashes) >= SHARD or time.monotonic() - self._written >= SHARD_SECONDS:
+        if len(self._hashes) >= SHARD or monotonic() - self._written >= SHARD_SECONDS:
             self.write()
 
     def write(self) -> None:
@@ -323,7 +323,7 @@ class _Shards:
             self._store.write_shard(self._key, self._number, self._hashes, np.concatenate(self._blocks))
             self._number += 1
             self._hashes, self._blocks = [], []
-        self._written = time.monotonic()
+        self._written = monotonic()
 
 
 class _Table:

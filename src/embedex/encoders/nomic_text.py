@@ -38,8 +38,7 @@ BATCH_TOKENS = 2048
 """Tokens that documents of one length may have together in a batch."""
 
 PACK_TOKENS = 2 * BATCH_TOKENS
-"""Tokens of documents of about one length to bring at once, so that some share a batch and a second's work is lost at
-most."""
+"""Tokens of documents of about one length to bring at once, so that some share a batch, and a kill costs little."""
 
 
 class NomicText:
