@@ -54,3 +54,17 @@ def test_csv_has_the_full_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "x,y\n1,2\n3,4\n"
     output.show(table, "table")
     assert "y" not in capsys.readouterr().out
+
+
+def test_the_pace_leaves_out_what_was_done_before_and_goes_by_the_share_of_the_work() -> None:
+    pace = output.Pace(begun=100.0, done=500, tokens=1_000, share=0.2)
+    assert pace.told(100.5, 510, 2_000, 0.3) == "", "too soon to tell"
+    assert pace.told(110.0, 520, 41_000, 0.4) == "2.0/s, 4,000 tokens/s, 0:00:30 left"
+    assert pace.told(110.0, 520, 0, 1.0) == "2.0/s, 0:00:00 left"
+    assert pace.told(110.0, 600, 1_000, 0.2) == "", "nothing of the work is done yet"
+
+
+def test_without_a_terminal_there_is_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    with output.progress() as progress:
+        progress("Embedding text", 1, 2, tokens=3, share=0.5)
+    assert capsys.readouterr() == ("", "")
