@@ -15,17 +15,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from embedex.documents import IMAGE_PREPROCESSING, read_picture
+from embedex import embedding
+from embedex.documents import IMAGE_PREPROCESSING, TextDocument, read_picture
 from embedex.encoders import hub_files, nomic
-from embedex.encoders.base import Encoder, EncoderDescription, QueryEncoder
+from embedex.encoders.base import Encoder, EncoderDescription, QueryEncoder, TokenEncoder
 from embedex.encoders.nomic import NomicTextEncoder, NomicVisionEncoder
 from embedex.errors import InputError, MissingExtraError, WeightsError
+from embedex.store import Store
 
 from .nomic_small import pins, text_vector, write_model, write_tokenizer
 from .test_contract import PICTURES
 from .test_contract import TEXTS as ODD_TEXTS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 TEXTS = ["it hums", "", "a", "İIı [SEP] 進化", "reeds " * 20, "a document" * 3, "it hums"]
@@ -277,6 +281,27 @@ def test_pictures_are_normalised_as_the_model_was_trained(small: dict[str, Any])
     np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1, atol=1e-6)
     assert IMAGE_PREPROCESSING in encoder.description.preprocessing
     assert encoder.description.space == "small"
+
+
+def test_an_embedding_run_packs_by_tokens_and_gives_the_same_vectors(
+    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nomic.NomicText, "pack_tokens", 40)
+    packs: list[int] = []
+
+    class Watched(NomicTextEncoder):
+        def encode_tokenized(self, tokenized: Sequence[nomic.Windows]) -> NDArray[np.float32]:
+            packs.append(sum(each.tokens for each in tokenized))
+            return super().encode_tokenized(tokenized)
+
+    encoder = Watched(small["text model"], small["text"], precision="f32", backend="openvino", threads=2)
+    assert isinstance(encoder, TokenEncoder)
+    texts = [*TEXTS, LONG]
+    documents = [TextDocument(str(row), text) for row, text in enumerate(texts)]
+    run = embedding.run(documents, encoder, Store(tmp_path), "text")
+    assert packs[0] > 300, "the text in windows stands alone"
+    assert max(packs[1:]) <= 40
+    np.testing.assert_array_equal(run.vectors, text_encoder(small).encode_documents(texts))
 
 
 def test_a_picture_depends_on_itself_alone(small: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
