@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from embedex.encoders.base import Encoder, QueryEncoder
-from embedex.encoders.clip import ClipImage, ClipText, Overflow
+from embedex.encoders.base import Encoder, Overflow, QueryEncoder
+from embedex.encoders.clip import ClipImage, ClipText
 from embedex.errors import InputError, MissingExtraError, WeightsError
 
 if TYPE_CHECKING:

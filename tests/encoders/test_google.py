@@ -94,11 +94,11 @@ def serve() -> Iterator[Callable[[Callable[[Request], Answer]], LocalServer]]:
 
 
 def text(server: LocalServer, **settings: Any) -> GoogleText:
-    return GoogleText(**{"endpoint": server.url, "dimension": D, **settings})
+    return GoogleText(**{"endpoint": server.url, "dimensions": D, **settings})
 
 
 def image(server: LocalServer, **settings: Any) -> GoogleImage:
-    return GoogleImage(**{"endpoint": server.url, "dimension": D, **settings})
+    return GoogleImage(**{"endpoint": server.url, "dimensions": D, **settings})
 
 
 def after(*troubles: Answer) -> Callable[[Request], Answer]:
@@ -163,7 +163,7 @@ def test_no_more_requests_at_a_time_than_workers(serve: Any) -> None:
 def test_what_is_sent(serve: Any) -> None:
     server = serve(good)
     text(server, region="europe-west4").encode_documents(["a cat"])
-    image(server, dimension=1408).encode_documents([picture(1)])
+    image(server, dimensions=1408).encode_documents([picture(1)])
     words, pixels = server.requests
     assert words.path == (
         "/v1/projects/my-project/locations/europe-west4/publishers/google/models/multimodalembedding@001:predict"
@@ -182,11 +182,11 @@ def test_google_itself_is_asked_by_https_in_the_region() -> None:
 def test_words_and_pictures_share_a_space_and_editions_do_not(serve: Any) -> None:
     server = serve(good)
     words, pixels = text(server).description, image(server).description
-    assert words.space == pixels.space != text(server, dimension=256).description.space
+    assert words.space == pixels.space != text(server, dimensions=256).description.space
     assert (words.modality, pixels.modality, words.context, pixels.context) == ("text", "image", 32, None)
     assert GoogleText().description.dimension == 1408
     prints = {text(server, overflow=overflow).description.fingerprint for overflow in ("error", "window", "truncate")}
-    assert len(prints | {text(server, dimension=512).description.fingerprint}) == 4
+    assert len(prints | {text(server, dimensions=512).description.fingerprint}) == 4
     assert EncoderDescription.from_json(pixels.to_json()) == pixels
     assert google.text().description.preprocessing.startswith("mean over windows")
 
@@ -331,7 +331,7 @@ def test_other_answers(serve: Any, given: Answer, words: str) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"dimension": 100},
+        {"dimensions": 100},
         {"workers": 0},
         {"attempts": 0},
         {"region": "evil.example/"},

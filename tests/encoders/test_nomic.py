@@ -214,7 +214,7 @@ def test_a_description_says_all_that_decides_a_vector(small: dict[str, Any]) -> 
         modality="text",
         space="small-text",
         dimension=64,
-        revision="small-text 555555555555, f32 on OpenVINO",
+        revision="small-text 555555555555",
         weights_sha256=files["model.safetensors"],
         preprocessing=f"WordPiece tokenizer {files['tokenizer.json'][:16]},"
         " windows of 128 tokens, NTK factor 2 beyond 32; 1",
@@ -222,6 +222,7 @@ def test_a_description_says_all_that_decides_a_vector(small: dict[str, Any]) -> 
         context=None,
         document_prefix="search_document: ",
         query_prefix="search_query: ",
+        precision="f32 on OpenVINO",
     )
     assert text_encoder(small, overflow="error").description.context == 128
 
@@ -241,7 +242,16 @@ def test_every_setting_changes_the_description(small: dict[str, Any]) -> None:
         settings += [{"precision": "bf16"}, {"precision": "w8"}]
     descriptions = [text_encoder(small, **each).description for each in settings]
     assert len({each.fingerprint for each in descriptions}) == len(settings)
-    assert text_encoder(small, precision=None).description.revision.split()[-3] in ("f32", "bf16"), "resolved"
+    assert text_encoder(small, precision=None).description.precision.split()[0] in ("f32", "bf16"), "resolved"
+
+
+def test_a_description_holds_the_settings_that_are_not_the_defaults(small: dict[str, Any]) -> None:
+    assert text_encoder(small, precision="f32", threads=1).description.settings == {}, "which decide no vector"
+    chosen = {"context": "plain", "overflow": "truncate", "dimensions": 32, "task": "clustering"}
+    assert text_encoder(small, **chosen).description.settings == chosen
+    assert text_encoder(small, shared_space=True).description.settings == {"dimensions": 64}
+    assert text_encoder(small, threads=1).description == text_encoder(small).description
+    assert text_encoder(small).description.place == "", "a model of the hub is found by its name"
 
 
 def test_questions_meet_pictures_only_after_the_layer_norm(small: dict[str, Any]) -> None:
@@ -380,6 +390,7 @@ def test_a_folder_of_ones_own_is_described_by_its_content(small: dict[str, Any],
     assert description.name == "nomic:mine"
     assert description.weights_sha256 == pins(folder)["model.safetensors"]
     assert description.space == f"nomic-{description.weights_sha256[:16]}, first 5"
+    assert description.place == str(folder.resolve())
     assert encoder.encode_documents(["it hums"]).shape == (1, 5)
     with pytest.raises(InputError, match="65 dimensions"):
         NomicTextEncoder.from_folder(folder, dimensions=65, backend="openvino")
@@ -393,7 +404,7 @@ def test_a_folder_of_ones_own_is_described_by_its_content(small: dict[str, Any],
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "no tokenizer that can be read"), ("{}", "no tokenizer that can be read"), (None, "does not put")],
+    [("{", "not a tokenizer that can be read"), ("{}", "not a tokenizer that can be read"), (None, "does not put")],
 )
 def test_what_is_no_tokenizer_is_refused(
     small: dict[str, Any], tmp_path: Path, content: str | None, message: str
@@ -489,7 +500,7 @@ def test_pytorch_gives_the_same_vectors(tmp_path: Path) -> None:
     encoder = NomicTextEncoder.from_folder(text, backend="torch", precision="f32")
     want = [text_vector(tensors, token_ids({"text": text}, f"search_document: {each}"), 2.0) for each in TEXTS]
     np.testing.assert_allclose(encoder.encode_documents(TEXTS), want, rtol=0, atol=2e-6)
-    assert encoder.description.revision.endswith("f32 on PyTorch")
+    assert encoder.description.precision == "f32 on PyTorch"
     pictures = NomicVisionEncoder.from_folder(vision, backend="torch", precision="f32")
     assert pictures.encode_documents(squares(2)).shape == (2, 64)
     for make in (NomicTextEncoder, NomicVisionEncoder):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
+import operator
 import subprocess
 import sys
 from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +38,12 @@ DESCRIPTION = EncoderDescription(
     context=512,
     document_prefix="document: ",
     query_prefix="query: ",
+    precision="bf16 on an abacus",
+    settings={"overflow": "truncate", "dimensions": 5},
+    place="/models/stüb",
 )
+OLD = replace(DESCRIPTION, precision="", settings={}, place="")
+"""As files from before settings were kept have it."""
 
 
 # ── the registry ────────────────────────────────────────────────────────────────────────────────────
@@ -82,6 +92,75 @@ def test_an_encoder_without_its_files_says_what_to_install(monkeypatch: pytest.M
     assert missing["descriptor"] == ""
 
 
+def test_settings_reach_the_encoder_and_its_description_makes_it_again(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    from .test_clip import LAYOUTS, make
+
+    folder = make(tmp_path / "tiny", LAYOUTS["two files"])
+    encoder = registry.load(f"clip:{folder}", "text", overflow="truncate", threads=1)
+    assert encoder.description.settings == {"overflow": "truncate"}, "threads decide no vector"
+    stored = EncoderDescription.from_json(encoder.description.to_json())
+    again = registry.again(stored)
+    assert again.description == encoder.description
+    moved = folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="tiny has no"):
+        registry.again(stored)
+    found = registry.again(stored, f"clip:{moved}").description
+    assert (found.settings, found.weights_sha256) == (stored.settings, stored.weights_sha256)
+
+
+def test_each_setting_of_an_entry_is_an_argument_of_its_encoder() -> None:
+    for entry in registry.ENTRIES:
+        module, _, path = entry.factory.partition(":")
+        factory = operator.attrgetter(path.partition(".")[0])(importlib.import_module(module))
+        kind = getattr(factory, "func", factory)  # some are classes with arguments that are given already
+        taken = {name for each in kind.__mro__ for name in inspect.signature(each.__init__).parameters}
+        assert {*entry.settings} <= taken, entry.name
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "seen", "allowed"),
+    [
+        ("wordllama", {"overflow": "error"}, "'wordllama' has no setting overflow", "It has none."),
+        ("nomic", {"folder": "/x"}, "'nomic' has no setting folder", "overflow, dimensions, context, task, precision"),
+        ("nomic-v1", {"dimensions": 64}, "no setting dimensions", "overflow, context, task"),
+        ("minilm", {"fetch": True, "task": "x"}, "no setting fetch, task", "threads"),
+    ],
+)
+def test_a_setting_that_an_encoder_does_not_take_names_those_that_it_does(
+    name: str, settings: dict[str, Any], seen: str, allowed: str
+) -> None:
+    with pytest.raises(InputError, match=seen) as raised:
+        registry.load(name, "text", **settings)
+    assert allowed in raised.value.allowed
+
+
+def test_settings_go_to_the_encoders_that_take_them() -> None:
+    chosen: dict[str, str | int] = {"overflow": "truncate", "threads": 3}
+    assert registry.divide(chosen, {"text": "nomic", "image": "nomic"}) == {"text": chosen, "image": {"threads": 3}}
+    assert registry.divide({}, {"image": "descriptor"}) == {"image": {}}
+    with pytest.raises(InputError, match="No encoder that was chosen has a setting overflow") as raised:
+        registry.divide(chosen, {"text": "wordllama", "image": "nomic"})
+    assert raised.value.allowed == "Their settings are: wordllama (text): none; nomic (image): precision, threads"
+    with pytest.raises(InputError, match="no text encoder 'gnomic'"):
+        registry.divide(chosen, {"text": "gnomic"})
+
+
+def test_who_asks_in_the_space_of_pictures() -> None:
+    pictures = replace(OLD, modality="image")
+    assert registry.asker(replace(pictures, name="descriptor")) is None
+    assert registry.asker(replace(pictures, name="someone's own")) is None
+    assert registry.asker(replace(pictures, name="nomic:mine", place="/models/mine")) is None
+    nomic = registry.asker(replace(pictures, name="nomic", precision="bf16 on OpenVINO"))
+    assert nomic == registry.Recipe("nomic", {"dimensions": 768})
+    clip = registry.asker(replace(pictures, name="clip:tiny", place="/models/tiny"))
+    assert clip == registry.Recipe("clip:/models/tiny")
+    assert registry.asker(replace(pictures, name="clip:tiny")) == registry.Recipe("clip:tiny"), "an old file"
+    google = registry.asker(replace(pictures, name="google", settings={"dimensions": 512}))
+    assert google == registry.Recipe("google", {"dimensions": 512})
+
+
 def test_the_list_of_encoders_loads_no_encoder() -> None:
     code = (
         "import sys; from embedex.encoders import registry; "
@@ -99,9 +178,28 @@ def test_a_description_comes_back_from_json(description: EncoderDescription) -> 
     text = description.to_json()
     assert EncoderDescription.from_json(text) == description
     assert EncoderDescription.from_json(text).fingerprint == description.fingerprint
+    assert EncoderDescription.from_json(text).place == description.place, "which equality does not tell"
     assert "\n" not in text
     assert json.loads(text) == asdict(description)
     assert list(json.loads(text)) == sorted(json.loads(text)), "canonical: whatever the order of the fields"
+
+
+def test_a_description_from_before_settings_were_kept_is_read_and_stays_the_same() -> None:
+    values = {name: value for name, value in asdict(OLD).items() if name not in ("precision", "settings", "place")}
+    old = json.dumps(values, sort_keys=True, ensure_ascii=False)
+    assert EncoderDescription.from_json(old) == OLD
+    assert OLD.to_json() == old
+
+
+def test_precision_and_place_do_not_keep_encoders_apart_but_every_setting_does() -> None:
+    moved = replace(DESCRIPTION, place="/elsewhere")
+    assert (moved, moved.fingerprint) == (DESCRIPTION, DESCRIPTION.fingerprint), "a model that was moved is the same"
+    rounded = replace(DESCRIPTION, precision="f32 on paper")
+    assert rounded != DESCRIPTION, "its vectors are kept apart"
+    assert rounded.agrees(DESCRIPTION), "but may be compared"
+    assert not replace(rounded, settings={"dimensions": 5}).agrees(DESCRIPTION)
+    assert not replace(rounded, revision="2").agrees(DESCRIPTION)
+    assert len({DESCRIPTION, moved}) == 1
 
 
 def test_a_setting_that_is_not_known_is_refused() -> None:
@@ -111,16 +209,22 @@ def test_a_setting_that_is_not_known_is_refused() -> None:
     assert "pip install -U embedex" in raised.value.cure
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "5", "{}", '{"name": "stub"}', '["name"]'])
+SETTINGS_OF_NO_KIND = json.dumps({**asdict(DESCRIPTION), "settings": ["overflow"]})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "5", "{}", '{"name": "stub"}', '["name"]', SETTINGS_OF_NO_KIND]
+)
 def test_what_is_no_description_is_refused(text: str) -> None:
     with pytest.raises(CollectionError, match=r"description cannot be read|does not know"):
         EncoderDescription.from_json(text)
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(EncoderDescription)])
+@pytest.mark.parametrize("name", [field.name for field in fields(EncoderDescription) if field.compare])
 def test_a_fingerprint_changes_with_every_setting(name: str) -> None:
     value = getattr(DESCRIPTION, name)
-    other = EncoderDescription(**{**asdict(DESCRIPTION), name: value + 1 if isinstance(value, int) else f"{value}x"})
+    changed = {**value, "dimensions": 6} if name == "settings" else value + 1 if isinstance(value, int) else f"{value}x"
+    other = EncoderDescription(**{**asdict(DESCRIPTION), name: changed})
     assert other.fingerprint != DESCRIPTION.fingerprint
     assert other != DESCRIPTION
 
@@ -128,5 +232,6 @@ def test_a_fingerprint_changes_with_every_setting(name: str) -> None:
 def test_a_fingerprint_stays_the_same() -> None:
     """It names the shards of a killed run, which another process finds again."""
     assert DESCRIPTION.fingerprint == replace(DESCRIPTION).fingerprint
-    assert DESCRIPTION.fingerprint == "41fc07a5f04b064d"
+    assert OLD.fingerprint == "41fc07a5f04b064d", "shards from before are found as well"
+    assert DESCRIPTION.fingerprint == "6ee020dd4b92bb8c"
     assert replace(DESCRIPTION, context=None).fingerprint != replace(DESCRIPTION, context=0).fingerprint

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from embedex.errors import CollectionError
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Modality = Literal["text", "image"]
+
+Overflow = Literal["error", "truncate", "window"]
+"""What becomes of a text that is longer than an encoder's context."""
+
+Setting = str | int | bool
+"""The value of a setting that people may choose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,12 @@ class EncoderDescription:
         context: the most tokens a document may have, or None for any length.
         document_prefix: put before each document's text.
         query_prefix: put before each question's text.
+        precision: in what numbers it is computed and by what, such as ``bf16 on OpenVINO``; ``""`` where there is one
+            way only. Two precisions of one encoder differ by rounding, and their vectors may be compared.
+        settings: those that the encoder was made with and that are not its defaults, so that `registry.again` makes
+            it again. What they do to a vector is told by the other attributes as well.
+        place: the file or folder that it was made from, where its name alone does not find it again; ``""`` for an
+            encoder of a package, a hub or a service. Decides nothing, so it is no part of a comparison.
     """
 
     name: str
@@ -49,10 +61,18 @@ class EncoderDescription:
     context: int | None = None
     document_prefix: str = ""
     query_prefix: str = ""
+    precision: str = ""
+    settings: Mapping[str, Setting] = field(default_factory=dict, hash=False)
+    place: str = field(default="", compare=False)
 
     def to_json(self) -> str:
-        """One canonical line of JSON."""
-        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
+        """One canonical line of JSON; what came later than the first edition stands there only where it says something."""
+        values = asdict(self)
+        return json.dumps(
+            {name: value for name, value in values.items() if value or name not in _LATER},
+            sort_keys=True,
+            ensure_ascii=False,
+        )
 
     @classmethod
     def from_json(cls, text: str) -> EncoderDescription:
@@ -69,14 +89,50 @@ class EncoderDescription:
                     f"An encoder's description has settings this embedex does not know: {', '.join(unknown)}.",
                     cure="Use the embedex that wrote it, or newer: pip install -U embedex",
                 )
-            return cls(**values)
+            description = cls(**values)
+            if not isinstance(description.settings, dict):
+                raise TypeError(f"settings is {description.settings!r}")
+            return description
         except (ValueError, TypeError) as error:
             raise CollectionError(f"An encoder's description cannot be read: {error}.") from error
 
     @property
     def fingerprint(self) -> str:
         """Sixteen hex digits that change with any setting."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()[:16]
+        return hashlib.sha256(replace(self, place="").to_json().encode()).hexdigest()[:16]
+
+    def agrees(self, other: EncoderDescription) -> bool:
+        """Whether both encoders give the same vectors, up to the rounding of their precisions."""
+        return replace(self, precision="") == replace(other, precision="")
+
+
+_LATER = ("precision", "settings", "place")
+"""Attributes that files of before do not have; left out where empty, those files stay the same byte for byte."""
+
+
+def not_default(**chosen: tuple[Setting | None, Setting | None]) -> dict[str, Setting]:
+    """The settings whose value, the first of each pair, is not the default, the second.
+
+    Example:
+        >>> not_default(overflow=("error", "window"), dimensions=(None, None))
+        {'overflow': 'error'}
+    """
+    return {name: value for name, (value, default) in chosen.items() if value is not None and value != default}
+
+
+def overlong_fate(tokens: int, overflow: Overflow) -> str:
+    """What is to be said of documents that are beyond the context, after "3 documents are ".
+
+    Example:
+        >>> overlong_fate(8192, "truncate")
+        'longer than 8,192 tokens: cut after 8,192 tokens'
+    """
+    fates = {
+        "error": "refused",
+        "truncate": f"cut after {tokens:,} tokens",
+        "window": "in windows, nothing left out",
+    }
+    return f"longer than {tokens:,} tokens: {fates[overflow]}"
 
 
 @runtime_checkable
@@ -86,6 +142,12 @@ class Encoder(Protocol):
     `encode_documents` takes texts (str), or images (uint8 arrays of shape (224, 224, 3)), by the description's
     modality, and returns float32 of shape (n, dimension), each row of unit length, row i for document i. A vector
     depends on its own document alone, not on the others of the call.
+
+    What an encoder may have besides:
+
+    * ``picture``, a `embedex.documents.PictureSettings`: how pictures are made square for it, if not padded;
+    * ``overlong``, an int: how many documents so far were beyond its context; and ``overlong_fate``, what became of
+      them, as `overlong_fate` says it.
     """
 
     @property

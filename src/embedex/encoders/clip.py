@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from embedex.documents import IMAGE_PREPROCESSING
 from embedex.encoders import onnx_session, token_windows
-from embedex.encoders.base import EncoderDescription
+from embedex.encoders.base import EncoderDescription, Overflow, not_default, overlong_fate
 from embedex.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import onnxruntime
     from numpy.typing import NDArray
 
-Overflow = Literal["error", "truncate", "window"]
 Side = Literal["text", "image"]
 
 CONTEXT = 77
@@ -222,8 +221,8 @@ class _Folder:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.name = f"clip:{folder.resolve().name}"
+        self.folder = folder.resolve()
+        self.name = f"clip:{self.folder.name}"
         files = {side: onnx_session.model_file(folder, names) for side, names in _FILES.items()}
         known = {file: onnx_session.digest(file) for file in set(files.values())}
         self.sha256 = {side: known[file] for side, file in files.items()}
@@ -240,6 +239,10 @@ class ClipText:
         overflow: what becomes of a text that is longer than the context: ``error`` refuses it, ``truncate`` keeps its
             beginning, ``window`` averages the unit vectors of its windows, each with the weight of its tokens.
         threads: how many compute one text.
+
+    Attributes:
+        overlong: how many documents so far were beyond the context.
+        overlong_fate: what becomes of them, in words.
 
     Raises:
         InputError: a file is missing or is no part of a two-tower model, or `overflow` is none of the three.
@@ -285,7 +288,11 @@ class ClipText:
             pooling="the model's own"
             + (", then mean over windows weighted by their tokens" if overflow == "window" else ""),
             context=None if overflow == "window" else self._context,
+            settings=not_default(overflow=(overflow, "window")),
+            place=str(common.folder),
         )
+        self.overlong = 0
+        self.overlong_fate = overlong_fate(self._context, overflow)
 
     def encode_documents(self, documents: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of texts.
@@ -299,20 +306,26 @@ class ClipText:
         Raises:
             InputError: a text is longer than the context and `overflow` is ``error``; nothing is embedded then.
         """
-        import numpy as np
-
-        encodings = self._tokenizer.encode_batch_fast(list(documents), add_special_tokens=False)
-        if self._overflow == "error":
-            for number, encoding in enumerate(encodings):
-                self._refuse_longer(len(encoding.ids), documents[number])
-        embedded = np.empty((len(encodings), self.description.dimension), np.float32)
-        for row, encoding in enumerate(encodings):
-            embedded[row] = self._embed(encoding.ids)
-        return embedded
+        vectors, overlong = self._encode(documents)
+        self.overlong += overlong
+        return vectors
 
     def encode_queries(self, questions: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of questions, as of any other text; shape (n, d)."""
-        return self.encode_documents(questions)
+        return self._encode(questions)[0]
+
+    def _encode(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:
+        """Unit vectors of texts, and how many of the texts were beyond the context."""
+        import numpy as np
+
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        if self._overflow == "error":
+            for number, encoding in enumerate(encodings):
+                self._refuse_longer(len(encoding.ids), texts[number])
+        embedded = np.empty((len(encodings), self.description.dimension), np.float32)
+        for row, encoding in enumerate(encodings):
+            embedded[row] = self._embed(encoding.ids)
+        return embedded, sum(len(encoding.ids) > self._room for encoding in encodings)
 
     def _refuse_longer(self, tokens: int, text: str) -> None:
         if tokens > self._room:
@@ -390,6 +403,7 @@ class ClipImage:
             weights_sha256=common.sha256["image"],
             preprocessing=f"{IMAGE_PREPROCESSING}; {self._pixels}; 1",
             pooling="the model's own",
+            place=str(common.folder),
         )
 
     def encode_documents(self, documents: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:

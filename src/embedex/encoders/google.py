@@ -24,12 +24,13 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from embedex.documents import IMAGE_PREPROCESSING
 from embedex.encoders import service
-from embedex.encoders.base import EncoderDescription
-from embedex.encoders.text_windows import Estimate, Fitting, Overflow
+from embedex.encoders.base import EncoderDescription, Overflow, not_default, overlong_fate
+from embedex.encoders.text_windows import Estimate, Fitting
 from embedex.errors import InputError, SourceError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class _Google:
     def __init__(
         self,
         *,
-        dimension: int = DIMENSIONS[-1],
+        dimensions: int = DIMENSIONS[-1],
         region: str = REGION,
         endpoint: str = "",
         workers: int = WORKERS,
@@ -72,11 +73,9 @@ class _Google:
         attempts: int = service.ATTEMPTS,
         say: Callable[[str], None] | None = None,
     ) -> None:
-        if dimension not in DIMENSIONS:
-            raise InputError(f"dimension={dimension}", allowed=f"{MODEL} gives: {', '.join(map(str, DIMENSIONS))}")
-        for name, number in (("workers", workers), ("attempts", attempts)):
-            if number < 1:
-                raise InputError(f"{name}={number}", allowed="At least 1.")
+        if dimensions not in DIMENSIONS:
+            raise InputError(f"{dimensions} dimensions.", allowed=f"{MODEL} gives: {', '.join(map(str, DIMENSIONS))}")
+        service.at_least_one(workers=workers, attempts=attempts)
         project = os.environ.get(PROJECT_VARIABLE, "")
         if not project:
             raise InputError(
@@ -89,7 +88,8 @@ class _Google:
         self._secret = service.Secret(TOKEN_VARIABLE)
         host = service.checked_endpoint(endpoint or f"https://{region}-aiplatform.googleapis.com", self._secret)
         self._address = f"{host}/v1/projects/{project}/locations/{region}/publishers/google/models/{MODEL}:predict"
-        self._dimension, self._workers = dimension, workers
+        self._dimension, self._workers = dimensions, workers
+        self._settings = not_default(dimensions=(dimensions, DIMENSIONS[-1]))
         self._timeout, self._attempts, self._say = timeout, attempts, say
 
     def _vectors(self, documents: Sequence[Any], field: str, make: Callable[[Any], object]) -> NDArray[np.float32]:
@@ -168,7 +168,7 @@ class GoogleText(_Google):
     """Texts and questions; fits `embedex.encoders.base.QueryEncoder`. Shares its space with `GoogleImage`.
 
     Args:
-        dimension: 128, 256, 512 or 1408.
+        dimensions: 128, 256, 512 or 1408.
         overflow: what becomes of a text of more than 32 tokens; see `embedex.encoders.text_windows.Fitting`.
         region: where the model runs.
         endpoint: the service's address; Google's in that region unless given.
@@ -178,6 +178,10 @@ class GoogleText(_Google):
         say: is told of every wait, in a sentence; from several threads.
 
     The access token comes from ``GOOGLE_ACCESS_TOKEN``, the project from ``GOOGLE_CLOUD_PROJECT``.
+
+    Attributes:
+        overlong: how many documents so far were beyond the context.
+        overlong_fate: what becomes of them, in words.
 
     Raises:
         InputError: a setting cannot be used, or a variable is not set.
@@ -196,7 +200,10 @@ class GoogleText(_Google):
             preprocessing=f"{self._fitting.description}, the service's tokenizer; 1",
             pooling="the service's",
             context=CONTEXT,
+            settings={**self._settings, **not_default(overflow=(overflow, "window"))},
         )
+        self.overlong = 0
+        self.overlong_fate = overlong_fate(CONTEXT, overflow)
 
     def encode_documents(self, documents: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of texts.
@@ -211,16 +218,20 @@ class GoogleText(_Google):
             InputError: a text is too long, or refused.
             SourceError: the service cannot be reached, denies access, or gives something other than sound vectors.
         """
-        return self._encode(documents, "document")
+        vectors, overlong = self._encode(documents, "document")
+        self.overlong += overlong
+        return vectors
 
     def encode_queries(self, questions: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of questions, shape (n, dimension); raises as `encode_documents` does."""
-        return self._encode(questions, "question")
+        return self._encode(questions, "question")[0]
 
-    def _encode(self, texts: Sequence[str], what: str) -> NDArray[np.float32]:
+    def _encode(self, texts: Sequence[str], what: str) -> tuple[NDArray[np.float32], int]:
+        """Unit vectors of texts, and how many of the texts were beyond the context."""
         fitted = self._fitting.windows(texts, "", what)
         vectors = self._vectors([window.text for windows in fitted for window in windows], "text", str)
-        return service.joined(vectors, [[window.tokens for window in windows] for windows in fitted])
+        joined = service.joined(vectors, [[window.tokens for window in windows] for windows in fitted])
+        return joined, self._fitting.overlong(texts, "", fitted)
 
 
 class GoogleImage(_Google):
@@ -244,6 +255,7 @@ class GoogleImage(_Google):
             weights_sha256="",
             preprocessing=f"{IMAGE_PREPROCESSING}, PNG, the service's scaling; 1",
             pooling="the service's",
+            settings=self._settings,
         )
 
     def encode_documents(self, documents: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -262,9 +274,8 @@ class GoogleImage(_Google):
         return self._vectors(documents, "image", _png)
 
 
-def text() -> GoogleText:
-    """The text encoder with long texts in windows."""
-    return GoogleText(overflow="window")
+text = partial(GoogleText, overflow="window")
+"""Makes the text encoder with long texts in windows."""
 
 
 def missing() -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 from embedex import tokens, weights
 from embedex.encoders import onnx_session, token_windows
-from embedex.encoders.base import EncoderDescription
+from embedex.encoders.base import EncoderDescription, overlong_fate
 from embedex.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,12 +64,18 @@ class MiniLM:
         threads: how many compute one window.
         fetch: whether pip may be asked for the two files where they are not on this machine.
 
+    Attributes:
+        overlong: how many documents so far were longer than a window.
+        overlong_fate: what becomes of them, in words.
+
     Raises:
         MissingExtraError: ONNX Runtime is not installed.
         WeightsError: one of the two files is missing or is not the pinned one.
     """
 
     description: EncoderDescription
+    overlong = 0
+    overlong_fate = overlong_fate(WINDOW, "window")
 
     def __init__(self, *, threads: int = onnx_session.THREADS, fetch: bool = False) -> None:
         model = weights.read(MODEL, fetch=fetch)
@@ -114,6 +120,7 @@ class MiniLM:
             weights_sha256=sha256,
             preprocessing=_preprocessing(hashlib.sha256(tokenizer).hexdigest()),
             pooling=POOLING,
+            place=str(folder.resolve()),
         )
         return encoder
 
@@ -134,17 +141,23 @@ class MiniLM:
         Returns:
             float32, shape (n, 384). A text's vector depends on that text alone.
         """
-        import numpy as np
-
-        encodings = self._tokenizer.encode_batch_fast(list(documents), add_special_tokens=False)
-        embedded = np.empty((len(encodings), self.description.dimension), np.float32)
-        for row, encoding in enumerate(encodings):
-            embedded[row] = self._embed(encoding.ids)
-        return embedded
+        vectors, overlong = self._encode(documents)
+        self.overlong += overlong
+        return vectors
 
     def encode_queries(self, questions: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of questions, as of any other text; shape (n, 384)."""
-        return self.encode_documents(questions)
+        return self._encode(questions)[0]
+
+    def _encode(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], int]:
+        """Unit vectors of texts, and how many of the texts were longer than a window."""
+        import numpy as np
+
+        encodings = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        embedded = np.empty((len(encodings), self.description.dimension), np.float32)
+        for row, encoding in enumerate(encodings):
+            embedded[row] = self._embed(encoding.ids)
+        return embedded, sum(len(encoding.ids) > self._room for encoding in encodings)
 
     def _embed(self, ids: list[int]) -> NDArray[np.float32]:
         """A text's tokens to its unit vector, shape (d,)."""

@@ -10,16 +10,18 @@ Embed (2024).
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from embedex.documents import IMAGE_PREPROCESSING, IMAGE_SIDE
-from embedex.encoders import hub_files
-from embedex.encoders.base import EncoderDescription
+from embedex.encoders import hub_files, token_windows
+from embedex.encoders.base import EncoderDescription, Overflow, not_default, overlong_fate
 from embedex.encoders.nomic_graph import Precision
 from embedex.encoders.nomic_text import (
     NTK_FACTOR,
@@ -50,7 +52,6 @@ if TYPE_CHECKING:
 __all__ = ["NomicText", "NomicTextEncoder", "NomicVision", "NomicVisionEncoder"]
 
 Backend = Literal["openvino", "torch"]
-Overflow = Literal["error", "truncate", "window"]
 Task = Literal["search", "clustering", "classification"]
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -168,6 +169,7 @@ class NomicTextEncoder:
 
     Attributes:
         overlong: how many documents so far were beyond the context.
+        overlong_fate: what becomes of them, in words.
 
     Raises:
         InputError: a setting does not exist, or the model or the processor does not have it.
@@ -200,7 +202,8 @@ class NomicTextEncoder:
         config = text_config(paths[CONFIG_FILE].parent)
         if dimensions is not None and not 1 <= dimensions <= config.width:
             raise InputError(f"{dimensions} dimensions.", allowed=f"This model gives 1 to {config.width}.")
-        self._tokenizer, tokenizer_sha256 = _tokenizer(paths[TOKENIZER_FILE], model.hub.files[TOKENIZER_FILE])
+        tokenizer = hub_files.read(paths[TOKENIZER_FILE], model.hub.files[TOKENIZER_FILE])
+        self._tokenizer = token_windows.read_tokenizer(tokenizer, str(paths[TOKENIZER_FILE]))
         document_prefix, query_prefix = PREFIXES[task]
         self._document_frame = _frame(self._tokenizer, document_prefix, paths[TOKENIZER_FILE])
         self._query_frame = _frame(self._tokenizer, query_prefix, paths[TOKENIZER_FILE])
@@ -209,6 +212,7 @@ class NomicTextEncoder:
         self._overflow = overflow
         self._dimensions = dimensions
         self.overlong = 0
+        self.overlong_fate = overlong_fate(config.positions, overflow)
         positions = f"{config.positions:,} tokens"
         long = {
             "error": f"{positions}, no more",
@@ -224,14 +228,22 @@ class NomicTextEncoder:
             modality="text",
             space=model.shared_space if shared else f"{space}{f', first {dimensions}' if dimensions else ''}",
             dimension=dimensions or config.width,
-            revision=_revision(model, self._model.precision, backend),
+            revision=f"{model.hub.name} {model.hub.revision[:12]}",
             weights_sha256=checkpoint.sha256,
-            preprocessing=f"WordPiece tokenizer {tokenizer_sha256[:16]}, {long[overflow]},"
+            preprocessing=f"WordPiece tokenizer {hashlib.sha256(tokenizer).hexdigest()[:16]}, {long[overflow]},"
             f" {scaled} beyond {config.trained_positions:,}; 1",
             pooling=f"mean over tokens{cut}",
             context=None if overflow == "window" else config.positions,
             document_prefix=document_prefix,
             query_prefix=query_prefix,
+            precision=f"{self._model.precision} on {_TOLD[backend]}",
+            settings=not_default(
+                dimensions=(dimensions, None),
+                task=(task, "search"),
+                context=(context, "ntk"),
+                overflow=(overflow, "window"),
+            ),
+            place=_place(model, folder),
         )
 
     @classmethod
@@ -386,10 +398,12 @@ class NomicVisionEncoder:
             modality="image",
             space=model.space or f"nomic-{checkpoint.sha256[:16]}",
             dimension=config.width,
-            revision=_revision(model, self._model.precision, backend),
+            revision=f"{model.hub.name} {model.hub.revision[:12]}",
             weights_sha256=checkpoint.sha256,
             preprocessing=f"{IMAGE_PREPROCESSING} (embedex's, for the model's own stretching), CLIP's mean and std; 1",
             pooling="class token and attention pooling",
+            precision=f"{self._model.precision} on {_TOLD[backend]}",
+            place=_place(model, folder),
         )
 
     @classmethod
@@ -435,18 +449,22 @@ class NomicVisionEncoder:
         return pixels
 
 
-def text_v1() -> NomicTextEncoder:
-    """nomic-embed-text-v1 with its defaults."""
-    return NomicTextEncoder(TEXT_V1)
+text_v1 = partial(NomicTextEncoder, TEXT_V1)
+"""Makes nomic-embed-text-v1."""
 
 
 def missing(model: Model) -> str:
     """What a model lacks on this machine, with the cure, or ``""``. Its files are looked for, not opened."""
-    if not any(map(_is_installed, get_args(Backend))):
-        return "pip install 'embedex[nomic]'"
+    if absent := runtime_missing():
+        return absent
     if len(hub_files.find(model.hub)) < len(model.hub.files):
         return f"{model.hub.size} from the Hugging Face hub, fetched at first use"
     return ""
+
+
+def runtime_missing() -> str:
+    """What is to be installed for any of the models to run, or ``""``."""
+    return "" if any(map(_is_installed, get_args(Backend))) else "pip install 'embedex[nomic]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -509,8 +527,9 @@ def _own_model(folder: Path, files: Sequence[str]) -> Model:
     return Model(f"nomic:{name}", hub, space="")
 
 
-def _revision(model: Model, precision: str, backend: Backend) -> str:
-    return f"{model.hub.name} {model.hub.revision[:12]}, {precision} on {_TOLD[backend]}"
+def _place(model: Model, folder: str | Path | None) -> str:
+    """The folder of a model of one's own; any other is found by its name."""
+    return str(Path(folder).resolve()) if folder and not model.space else ""
 
 
 def _dimensions(model: Model, asked: int | None, *, shared: bool) -> int | None:
@@ -533,28 +552,6 @@ def _dimensions(model: Model, asked: int | None, *, shared: bool) -> int | None:
     if asked not in model.lengths:
         raise InputError(f"{asked} dimensions.", allowed=f"{model.name} has {', '.join(map(str, model.lengths))}.")
     return asked
-
-
-def _tokenizer(path: Path, sha256: str) -> tuple[Any, str]:
-    """A ``tokenizer.json`` that neither cuts nor pads, whatever the file says, and its sha256.
-
-    Raises:
-        WeightsError: it is not the pinned one, or none that can be read.
-    """
-    import hashlib
-    import json
-
-    from tokenizers import Tokenizer
-
-    data = hub_files.read(path, sha256)
-    try:
-        json.loads(data)  # for what is no JSON at all, tokenizers raises a bare Exception
-        tokenizer = Tokenizer.from_buffer(data)
-    except ValueError as error:
-        raise WeightsError(f"{path} is no tokenizer that can be read: {error}.") from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer, hashlib.sha256(data).hexdigest()
 
 
 def _frame(tokenizer: Any, prefix: str, path: Path) -> _Frame:

@@ -16,14 +16,14 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from embedex import weights
 from embedex.encoders import service
-from embedex.encoders.base import EncoderDescription
-from embedex.encoders.text_windows import BytePairs, Counter, Estimate, Fitting, Overflow, Window
+from embedex.encoders.base import EncoderDescription, Overflow, not_default, overlong_fate
+from embedex.encoders.text_windows import BytePairs, Counter, Estimate, Fitting, Window
 from embedex.errors import InputError, SourceError, WeightsError
 from embedex.tokens import BytePair
 
@@ -81,6 +81,10 @@ class OpenAICompatible:
         attempts: how often a request is sent when the service is busy, has an error or breaks off.
         say: is told of every wait, in a sentence.
 
+    Attributes:
+        overlong: how many documents so far were beyond the context.
+        overlong_fate: what becomes of them, in words.
+
     Raises:
         InputError: a setting cannot be used, or the key is not set.
         SourceError: the dimension had to be asked for, and the service did not give it.
@@ -109,9 +113,7 @@ class OpenAICompatible:
     ) -> None:
         if not model:
             raise InputError("The model has no name.", allowed=f"OpenAI has: {', '.join(DIMENSIONS)}")
-        for name, number in (("batch_size", batch_size), ("dimensions", dimensions), ("attempts", attempts)):
-            if number is not None and number < 1:
-                raise InputError(f"{name}={number}", allowed="At least 1.")
+        service.at_least_one(batch_size=batch_size, dimensions=dimensions, attempts=attempts)
         self._secret = service.Secret(key_variable)
         self._endpoint = service.checked_endpoint(endpoint, self._secret)
         self._address = f"{self._endpoint}/embeddings"
@@ -134,7 +136,10 @@ class OpenAICompatible:
             context=context,
             document_prefix=document_prefix,
             query_prefix=query_prefix,
+            settings=not_default(dimensions=(dimensions, None), overflow=(overflow, "window")),
         )
+        self.overlong = 0
+        self.overlong_fate = overlong_fate(context, overflow)
 
     def encode_documents(self, documents: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of texts.
@@ -149,18 +154,21 @@ class OpenAICompatible:
             InputError: a text is too long, by our count or by the service's.
             SourceError: the service cannot be reached, refuses, or gives something other than sound vectors.
         """
-        return self._encode(documents, self.description.document_prefix, "document")
+        vectors, overlong = self._encode(documents, self.description.document_prefix, "document")
+        self.overlong += overlong
+        return vectors
 
     def encode_queries(self, questions: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of questions, shape (n, dimension); raises as `encode_documents` does."""
-        return self._encode(questions, self.description.query_prefix, "question")
+        return self._encode(questions, self.description.query_prefix, "question")[0]
 
-    def _encode(self, texts: Sequence[str], prefix: str, what: str) -> NDArray[np.float32]:
+    def _encode(self, texts: Sequence[str], prefix: str, what: str) -> tuple[NDArray[np.float32], int]:
+        """Unit vectors of texts, and how many of the texts were beyond the context."""
         import numpy as np
 
         dimension = self.description.dimension
         if not texts:
-            return np.empty((0, dimension), np.float32)
+            return np.empty((0, dimension), np.float32), 0
         fitted = self._fitting.windows(texts, prefix, what)
         owners = [number for number, windows in enumerate(fitted) for _ in windows]
         blocks: list[NDArray[np.float32]] = []
@@ -173,7 +181,8 @@ class OpenAICompatible:
                     raise self._fitting.too_long(texts, owners[done + number], what, batch[number].tokens, said)
                 blocks.append(service.unit_vectors(self._embeddings(answer, len(batch)), dimension, self._address))
                 done += len(batch)
-        return service.joined(np.concatenate(blocks), [[window.tokens for window in windows] for windows in fitted])
+        vectors = service.joined(np.concatenate(blocks), [[window.tokens for window in windows] for windows in fitted])
+        return vectors, self._fitting.overlong(texts, prefix, fitted)
 
     def _probe(self) -> int:
         """The dimension of the model's vectors, of one word's."""
@@ -224,14 +233,9 @@ class OpenAICompatible:
         return embedding
 
 
-def small() -> OpenAICompatible:
-    """OpenAI's text-embedding-3-small, with long records in windows."""
-    return OpenAICompatible("text-embedding-3-small", overflow="window")
-
-
-def large() -> OpenAICompatible:
-    """OpenAI's text-embedding-3-large, with long records in windows."""
-    return OpenAICompatible("text-embedding-3-large", overflow="window")
+small = partial(OpenAICompatible, "text-embedding-3-small", overflow="window")
+large = partial(OpenAICompatible, "text-embedding-3-large", overflow="window")
+"""Make OpenAI's two models, with long records in windows."""
 
 
 def missing() -> str:

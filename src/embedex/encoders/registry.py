@@ -1,15 +1,27 @@
-"""Which encoders there are: a list of data. `load` makes one; nothing is imported before that."""
+"""Which encoders there are: a list of data. `load` makes one, `again` makes one again from its description.
+
+Nothing is imported before that.
+"""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 
 from embedex import weights
-from embedex.encoders.base import Encoder, Modality
+from embedex.encoders.base import Encoder, EncoderDescription, Modality, Setting
 from embedex.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What `load` needs for one encoder: its name, with what follows the colon, and its settings."""
+
+    name: str
+    settings: Mapping[str, Setting] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +36,9 @@ class Entry:
         source: where it comes from, with its licence.
         factory: ``module:name`` of what makes it.
         missing: says what it lacks here and now, with the cure, or ``""`` when it can be used.
+        settings: the factory's arguments that people may choose; the others are for those who write code.
+        asked_by: of pictures, the text encoder whose questions meet them: the one of this name, of the same file or
+            folder, with these settings, and with those of the pictures that it takes.
     """
 
     name: str
@@ -33,6 +48,11 @@ class Entry:
     source: str
     factory: str
     missing: Callable[[], str]
+    settings: tuple[str, ...] = ()
+    asked_by: Recipe | None = None
+
+
+_NOMIC_TEXT = ("overflow", "dimensions", "context", "task", "precision", "threads")
 
 
 def _wordllama_missing() -> str:
@@ -62,6 +82,12 @@ def _nomic_vision_missing() -> str:
     from embedex.encoders import nomic
 
     return nomic.missing(nomic.VISION_V1_5)
+
+
+def _nomic_runtime_missing() -> str:
+    from embedex.encoders import nomic
+
+    return nomic.runtime_missing()
 
 
 def _minilm_missing() -> str:
@@ -119,6 +145,7 @@ ENTRIES = (
         "nomic-embed-text-v1.5, Apache-2.0",
         "embedex.encoders.nomic:NomicTextEncoder",
         _nomic_missing,
+        _NOMIC_TEXT,
     ),
     Entry(
         "nomic-v1",
@@ -128,6 +155,7 @@ ENTRIES = (
         "nomic-embed-text-v1, Apache-2.0",
         "embedex.encoders.nomic:text_v1",
         _nomic_v1_missing,
+        tuple(name for name in _NOMIC_TEXT if name != "dimensions"),
     ),
     Entry(
         "nomic",
@@ -137,6 +165,29 @@ ENTRIES = (
         "nomic-embed-vision-v1.5, Apache-2.0",
         "embedex.encoders.nomic:NomicVisionEncoder",
         _nomic_vision_missing,
+        ("precision", "threads"),
+        # At full length after layer norm, where texts and pictures have one space.
+        Recipe("nomic", {"dimensions": 768}),
+    ),
+    Entry(
+        "nomic:",
+        "text",
+        None,
+        "as the model has it, more in windows",
+        "a folder with a model of nomic-embed-text's form",
+        "embedex.encoders.nomic:NomicTextEncoder.from_folder",
+        _nomic_runtime_missing,
+        _NOMIC_TEXT,
+    ),
+    Entry(
+        "nomic:",
+        "image",
+        None,
+        "224 x 224 px",
+        "a folder with a model of nomic-embed-vision's form",
+        "embedex.encoders.nomic:NomicVisionEncoder.from_folder",
+        _nomic_runtime_missing,
+        ("precision", "threads"),
     ),
     Entry(
         "minilm",
@@ -146,6 +197,17 @@ ENTRIES = (
         "all-MiniLM-L6-v2 int8, Apache-2.0, from two packages",
         "embedex.encoders.minilm:MiniLM",
         _minilm_missing,
+        ("threads",),
+    ),
+    Entry(
+        "minilm:",
+        "text",
+        None,
+        "any length, in windows of 256 tokens",
+        "a folder with all-MiniLM-L6-v2 as ONNX",
+        "embedex.encoders.minilm:MiniLM.from_folder",
+        lambda: _extra_missing("onnxruntime", "onnx"),
+        ("threads",),
     ),
     Entry(
         "word-vectors:",
@@ -164,6 +226,7 @@ ENTRIES = (
         "a folder with CLIP's two towers as ONNX",
         "embedex.encoders.clip:ClipText",
         lambda: _extra_missing("onnxruntime", "onnx"),
+        ("overflow", "threads"),
     ),
     Entry(
         "clip:",
@@ -173,6 +236,8 @@ ENTRIES = (
         "a folder with CLIP's two towers as ONNX",
         "embedex.encoders.clip:ClipImage",
         lambda: _extra_missing("onnxruntime", "onnx"),
+        ("threads",),
+        Recipe("clip:"),
     ),
     Entry(
         "sentence-transformers:",
@@ -191,6 +256,7 @@ ENTRIES = (
         "OpenAI's API, paid; texts leave this machine",
         "embedex.encoders.openai:small",
         _openai_missing,
+        ("overflow", "dimensions"),
     ),
     Entry(
         "text-embedding-3-large",
@@ -200,6 +266,7 @@ ENTRIES = (
         "OpenAI's API, paid; texts leave this machine",
         "embedex.encoders.openai:large",
         _openai_missing,
+        ("overflow", "dimensions"),
     ),
     Entry(
         "google",
@@ -209,6 +276,7 @@ ENTRIES = (
         "Google Vertex AI, paid; texts leave this machine",
         "embedex.encoders.google:text",
         _google_missing,
+        ("overflow", "dimensions"),
     ),
     Entry(
         "google",
@@ -218,6 +286,8 @@ ENTRIES = (
         "Google Vertex AI, paid; pictures leave this machine",
         "embedex.encoders.google:GoogleImage",
         _google_missing,
+        ("dimensions",),
+        Recipe("google"),
     ),
 )
 
@@ -225,12 +295,39 @@ DEFAULTS: dict[Modality, str] = {"text": "wordllama", "image": "descriptor"}
 """The encoders that need no network, one for each modality."""
 
 
-def load(name: str, modality: Modality) -> Encoder:
+def load(name: str, modality: Modality, **settings: Setting) -> Encoder:
     """Make the encoder of that name.
 
+    Args:
+        name: see `Entry`.
+        modality: what it embeds.
+        settings: those of its entry that are not to be its defaults.
+
     Raises:
-        InputError: there is none of that name for that modality.
+        InputError: there is none of that name for that modality, it does not take a setting, or not that value.
         WeightsError: its model file is missing or is not the pinned one.
+    """
+    entry, argument = _entry(name, modality)
+    if unknown := [each for each in settings if each not in entry.settings]:
+        raise InputError(
+            f"The {modality} encoder {name!r} has no setting {_listed(unknown)}.",
+            allowed=f"Its settings are: {_listed(entry.settings)}" if entry.settings else "It has none.",
+        )
+    module, _, path = entry.factory.partition(":")
+    factory = attrgetter(path)(importlib.import_module(module))
+    if not entry.name.endswith(":"):
+        encoder: Encoder = factory(**settings)
+    else:  # a hub's model name has a slash in it and is no path
+        of_hub = entry.name == "sentence-transformers:"
+        encoder = factory(argument if of_hub else Path(argument), **settings)
+    return encoder
+
+
+def _entry(name: str, modality: Modality) -> tuple[Entry, str]:
+    """The entry of a name, and what follows the name's colon.
+
+    Raises:
+        InputError: there is none.
     """
     family, colon, argument = name.partition(":")
     for entry in ENTRIES:
@@ -238,16 +335,78 @@ def load(name: str, modality: Modality) -> Encoder:
             continue
         if colon and not argument:
             raise InputError(f"{name!r} needs what follows the colon.", allowed=f"It is {entry.source}.")
-        module, _, attribute = entry.factory.partition(":")
-        factory = getattr(importlib.import_module(module), attribute)
-        if not colon:
-            encoder: Encoder = factory()
-        else:  # a hub's model name has a slash in it and is no path
-            encoder = factory(argument if family == "sentence-transformers" else Path(argument))
-        return encoder
+        return entry, argument
     names = ", ".join(entry.name for entry in ENTRIES if entry.modality == modality)
     raise InputError(
         f"There is no {modality} encoder {name!r}.",
         allowed=f"There are: {names}",
         cure="embedex models lists them with what each needs.",
     )
+
+
+def divide(settings: Mapping[str, Setting], names: Mapping[Modality, str]) -> dict[Modality, dict[str, Setting]]:
+    """Each setting for those of the encoders that take it.
+
+    Args:
+        settings: what was chosen.
+        names: the encoders' names, by modality.
+
+    Raises:
+        InputError: there is no such encoder, or none of them takes a setting.
+    """
+    entries = {modality: _entry(name, modality)[0] for modality, name in names.items()}
+    taken = {each for entry in entries.values() for each in entry.settings}
+    if unknown := [each for each in settings if each not in taken]:
+        told = [f"{names[modality]} ({modality}): {_listed(each.settings)}" for modality, each in entries.items()]
+        raise InputError(
+            f"No encoder that was chosen has a setting {_listed(unknown)}.",
+            allowed=f"Their settings are: {'; '.join(told) or 'none'}",
+        )
+    return {
+        modality: {each: value for each, value in settings.items() if each in entry.settings}
+        for modality, entry in entries.items()
+    }
+
+
+def recipe(description: EncoderDescription) -> Recipe:
+    """What makes the described encoder again, if it is one of `ENTRIES`."""
+    if not description.place:
+        return Recipe(description.name, description.settings)
+    family, _, _ = description.name.partition(":")
+    return Recipe(f"{family}:{description.place}", description.settings)
+
+
+def again(description: EncoderDescription, name: str = "") -> Encoder:
+    """Make the described encoder again, as far as it can be had here; its description says whether it is the same.
+
+    Args:
+        description: of the encoder.
+        name: where the description does not find it, such as a folder that was moved; of another encoder, the
+            settings that it does not take are left out.
+
+    Raises:
+        InputError, WeightsError: see `load`.
+    """
+    found = recipe(description)
+    name = name or found.name
+    entry, _ = _entry(name, description.modality)
+    return load(name, description.modality, **_only(found.settings, entry.settings))
+
+
+def asker(pictures: EncoderDescription) -> Recipe | None:
+    """The text encoder whose questions meet the described pictures, or None where `ENTRIES` has none."""
+    family, colon, argument = recipe(pictures).name.partition(":")
+    for entry in ENTRIES:
+        if (entry.name, entry.modality) == (family + colon, "image") and entry.asked_by:
+            name = entry.asked_by.name + argument
+            text, _ = _entry(name, "text")
+            return Recipe(name, {**_only(pictures.settings, text.settings), **entry.asked_by.settings})
+    return None
+
+
+def _only(settings: Mapping[str, Setting], names: Iterable[str]) -> dict[str, Setting]:
+    return {name: value for name, value in settings.items() if name in names}
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"

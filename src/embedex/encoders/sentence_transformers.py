@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedex.encoders import token_windows
-from embedex.encoders.base import EncoderDescription
+from embedex.encoders.base import EncoderDescription, overlong_fate
 from embedex.errors import InputError, MissingExtraError, WeightsError
 
 if TYPE_CHECKING:
@@ -56,6 +56,10 @@ class SentenceTransformers:
         revision: a commit, tag or branch on the hub; the newest commit of its main branch by default.
         device: where it computes, such as ``cpu`` or ``cuda``; the library chooses by default.
         batch_size: texts at a time.
+
+    Attributes:
+        overlong: how many documents so far were longer than the model reads at a time.
+        overlong_fate: what becomes of them, in words.
 
     Raises:
         InputError: the model brings code, or a long text could not be cut into windows.
@@ -109,7 +113,10 @@ class SentenceTransformers:
             pooling="the model's own" + (", then mean over windows weighted by their tokens" if self._context else ""),
             document_prefix=document_prefix,
             query_prefix=query_prefix,
+            place="" if "/" in name else str(folder),  # one of the hub is found by its name
         )
+        self.overlong = 0
+        self.overlong_fate = overlong_fate(self._context or 0, "window")
 
     def encode_documents(self, documents: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of texts of any length.
@@ -120,13 +127,16 @@ class SentenceTransformers:
         Returns:
             float32, shape (n, d). A text's vector depends on that text alone; see the module for its last bits.
         """
-        return self._encode(documents, self.description.document_prefix, query=False)
+        vectors, overlong = self._encode(documents, self.description.document_prefix, query=False)
+        self.overlong += overlong
+        return vectors
 
     def encode_queries(self, questions: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of questions, with the model's own prompt for them; shape (n, d)."""
-        return self._encode(questions, self.description.query_prefix, query=True)
+        return self._encode(questions, self.description.query_prefix, query=True)[0]
 
-    def _encode(self, texts: Sequence[str], prefix: str, *, query: bool) -> NDArray[np.float32]:
+    def _encode(self, texts: Sequence[str], prefix: str, *, query: bool) -> tuple[NDArray[np.float32], int]:
+        """Unit vectors of texts, and how many of the texts were longer than the model reads at a time."""
         import numpy as np
 
         embedded = np.empty((len(texts), self.description.dimension), np.float32)
@@ -139,7 +149,7 @@ class SentenceTransformers:
                 mean = self._embed_windows([_STAND_IN], prefix, query=query)[0].astype(np.float64)
             embedded[row] = token_windows.unit(mean, self._name)
             first += len(windows)
-        return embedded
+        return embedded, sum(len(windows) > 1 for windows, _ in split)
 
     def _embed_windows(self, windows: list[str], prefix: str, *, query: bool) -> NDArray[np.float32]:
         """Vectors of texts that fit, of unit length or zero: shape (n, d)."""

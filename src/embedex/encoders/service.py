@@ -66,6 +66,13 @@ class Secret:
         return text.replace(value, f"${self.variable}") if (value := self.read()) else text
 
 
+def at_least_one(**numbers: int | None) -> None:
+    """Raise InputError for a setting below 1; None is no number."""
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise InputError(f"{name}={number}", allowed="At least 1.")
+
+
 def checked_endpoint(endpoint: str, secret: Secret) -> str:
     """A service's address without a slash at its end, once it is safe to send the secret there.
 

@@ -10,14 +10,13 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, get_args
+from typing import TYPE_CHECKING, NamedTuple, Protocol, get_args
 
+from embedex.encoders.base import Overflow
 from embedex.errors import InputError
 
 if TYPE_CHECKING:
     import tiktoken
-
-Overflow = Literal["error", "truncate", "window"]
 
 NOTHING = " "
 """Sent for an empty text, which services refuse; a record without text has a vector too."""
@@ -146,6 +145,11 @@ class Fitting:
             else:
                 found.append(self._cut(text, prefix))
         return found
+
+    def overlong(self, texts: Sequence[str], prefix: str, fitted: Sequence[Sequence[Window]]) -> int:
+        """How many texts did not fit as they were: those whose first window is not all of it."""
+        firsts = zip(texts, fitted, strict=True)
+        return sum(windows[0].text != ((prefix + text) or NOTHING) for text, windows in firsts)
 
     def too_long(self, texts: Sequence[str], number: int, what: str, tokens: int, said: str = "") -> InputError:
         """The error that names a text, with its size, and says what the service said, if it was asked."""

@@ -349,6 +349,7 @@ class WordVectorMean:
             weights_sha256=sha256,
             preprocessing=f"words by the regular expression \\w+{cased}, unknown ones passed over; 1",
             pooling="mean over words; the mean of all vectors where no word is known",
+            place=str(path.resolve()),
         )
 
     def encode_documents(self, documents: Sequence[str]) -> NDArray[np.float32]:
