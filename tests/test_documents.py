@@ -16,8 +16,10 @@ import pytest
 from PIL import Image
 
 from embedex.documents import (
+    IMAGE_PREPROCESSING,
     IMAGE_SIDE,
     ImageDocument,
+    PictureSettings,
     Span,
     TextSettings,
     field_spans,
@@ -244,6 +246,44 @@ def test_a_large_jpeg_is_decoded_at_a_fraction(tmp_path: Path) -> None:
     pixels = saved(tmp_path / "x.jpg", ramp)
     column = pixels[:, 112, 0].astype(int)
     assert np.abs(column - np.linspace(0, 255, IMAGE_SIDE)).max() <= 4
+
+
+STRETCHED = PictureSettings("stretch", "bicubic")
+
+
+def test_a_picture_is_stretched_where_the_encoder_wants_it(tmp_path: Path) -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 700, 3), np.uint8))
+    want = np.asarray(noise.resize((224, 224), Image.Resampling.BICUBIC))
+    path = tmp_path / "wide.png"
+    noise.save(path)
+    np.testing.assert_array_equal(read_picture(path, STRETCHED), want)
+    np.testing.assert_array_equal(ImageDocument("1", path, STRETCHED).content(), want)
+    assert not np.array_equal(ImageDocument("1", path).content(), want)
+    assert ImageDocument("1", path, STRETCHED).content_hash == ImageDocument("1", path).content_hash
+    photo = tmp_path / "photo.jpg"
+    noise.resize((2000, 1800)).save(photo)
+    with Image.open(photo) as whole:
+        want = np.asarray(whole.resize((224, 224), Image.Resampling.BICUBIC))
+    # Decoded in full, not at a fraction.
+    np.testing.assert_array_equal(read_picture(photo, STRETCHED), want)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (10_000, 10), (10, 10_000), (224, 224)])
+def test_any_shape_can_be_stretched(tmp_path: Path, size: tuple[int, int]) -> None:
+    picture = Image.new("RGBA", size, (250, 0, 0, 255))
+    picture.paste((0, 0, 0, 0), (0, 0, size[0] // 2, size[1]))
+    path = tmp_path / "a.png"
+    picture.save(path)
+    pixels = read_picture(path, STRETCHED)
+    assert near(pixels[112, 220], (250, 0, 0))
+    assert size == (1, 1) or near(pixels[112, 4], (255, 255, 255)), "transparent is white"
+
+
+def test_each_way_to_make_a_picture_square_has_its_name() -> None:
+    assert IMAGE_PREPROCESSING == "white ground, padded to a square, Lanczos to 224 px; 1", (
+        "it is in collections' files"
+    )
+    assert STRETCHED.preprocessing == "white ground, stretched to a square, bicubic to 224 px; 1"
 
 
 def test_an_image_document(tmp_path: Path) -> None:

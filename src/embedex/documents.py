@@ -1,7 +1,7 @@
 """From a record to what an encoder reads: a text, or a square RGB image. Pure: nothing here touches a network.
 
 The text is the record itself, minified, with the redundant key prefix stripped and nothing else changed. The picture
-is laid on white, padded to a square and resized. Every document knows the hash of its content, so that what has
+is laid on white and resized to a square, padded unless the encoder wants it stretched. Every document knows the hash of its content, so that what has
 not changed is not embedded again.
 """
 
@@ -15,7 +15,7 @@ import threading
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from embedex.errors import InputError
 from embedex.records import JSON, Record, minify, strip_prefix
@@ -28,8 +28,31 @@ if TYPE_CHECKING:
 IMAGE_SIDE = 224
 """Side of an image document in pixels."""
 
-IMAGE_PREPROCESSING = f"white ground, padded to a square, Lanczos to {IMAGE_SIDE} px; 1"
-"""Names how a picture becomes an image document. The last number counts up with every change of the pixels."""
+
+@dataclass(frozen=True, slots=True)
+class PictureSettings:
+    """How a picture becomes a square; an encoder chooses.
+
+    Attributes:
+        fit: ``pad`` keeps its aspect and pads with white; ``stretch`` does not keep it.
+        filter: what it is resized with.
+    """
+
+    fit: Literal["pad", "stretch"] = "pad"
+    filter: Literal["Lanczos", "bicubic"] = "Lanczos"
+
+    @property
+    def preprocessing(self) -> str:
+        """Names this for an encoder's description. The last number counts up with every change of the pixels."""
+        fitted = {"pad": "padded", "stretch": "stretched"}[self.fit]
+        return f"white ground, {fitted} to a square, {self.filter} to {IMAGE_SIDE} px; 1"
+
+
+PADDED = PictureSettings()
+"""What encoders get that do not choose."""
+
+IMAGE_PREPROCESSING = PADDED.preprocessing
+"""Names how a picture becomes an image document, unless the encoder chooses otherwise."""
 
 MAX_PIXELS = 50_000_000
 """A picture with more pixels is refused before it is decoded."""
@@ -86,10 +109,17 @@ class TextDocument:
 
 @dataclass(frozen=True, slots=True)
 class ImageDocument:
-    """A record's picture: its file, decoded only when an encoder asks for the pixels."""
+    """A record's picture: its file, decoded only when an encoder asks for the pixels.
+
+    Attributes:
+        id: the record's.
+        path: the file.
+        settings: how the encoder wants it made square.
+    """
 
     id: str
     path: Path
+    settings: PictureSettings = PADDED
 
     @property
     def content_hash(self) -> str:
@@ -103,7 +133,7 @@ class ImageDocument:
         Raises:
             InputError: the file is no picture that can be read, or a forbiddingly large one.
         """
-        return read_picture(self.path)
+        return read_picture(self.path, self.settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +228,8 @@ def passages(record: Record, settings: TextSettings) -> list[Passage]:
     return list(found.values())
 
 
-def read_picture(path: Path) -> NDArray[np.uint8]:
-    """A picture file as an RGB square: laid on white, padded to a square, Lanczos to 224 pixels.
+def read_picture(path: Path, settings: PictureSettings = PADDED) -> NDArray[np.uint8]:
+    """A picture file as an RGB square: laid on white, padded or stretched to a square, resized to 224 pixels.
 
     Any colour mode is read (grey, palette, CMYK, 16 bit); of an animation the first frame; EXIF rotation is
     obeyed. Several threads may call this.
@@ -224,10 +254,11 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
                     allowed=f"A picture may have up to {MAX_PIXELS / 1e6:.0f} megapixels.",
                     cure="Make it smaller first: only 224 x 224 pixels are used.",
                 )
-            picture.draft("RGB", (2 * IMAGE_SIDE, 2 * IMAGE_SIDE))  # lets JPEG decode at a fraction
+            if settings.fit == "pad":  # a model that stretches was trained on pictures that were decoded in full
+                picture.draft("RGB", (2 * IMAGE_SIDE, 2 * IMAGE_SIDE))  # lets JPEG decode at a fraction
             picture.load()
             upright = ImageOps.exif_transpose(picture)
-            return np.asarray(square(upright))
+            return np.asarray(square(upright, settings))
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: {error}", cure="Leave such a picture out; it may be an attack.") from error
     except UnidentifiedImageError as error:
@@ -238,8 +269,8 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
         raise InputError(f"{path}: not a picture that can be read ({error}).") from error
 
 
-def square(picture: Image) -> Image:
-    """Lay a picture on white, fit it into 224 x 224 keeping its aspect, pad with white.
+def square(picture: Image, settings: PictureSettings = PADDED) -> Image:
+    """Lay a picture on white and fit it into 224 x 224: keeping its aspect and padded with white, or stretched.
 
     Raises:
         ValueError: the picture has no pixels.
@@ -257,9 +288,12 @@ def square(picture: Image) -> Image:
         ground = Image.new("RGBA", rgba.size, "white")
         picture = Image.alpha_composite(ground, rgba)
     rgb = picture.convert("RGB")
+    resampling = {"Lanczos": Image.Resampling.LANCZOS, "bicubic": Image.Resampling.BICUBIC}[settings.filter]
+    if settings.fit == "stretch":
+        return rgb.resize((IMAGE_SIDE, IMAGE_SIDE), resampling)
     scale = IMAGE_SIDE / max(rgb.size)
     width, height = (max(1, round(side * scale)) for side in rgb.size)
-    fitted = rgb.resize((width, height), Image.Resampling.LANCZOS)
+    fitted = rgb.resize((width, height), resampling)
     if fitted.size == (IMAGE_SIDE, IMAGE_SIDE):
         return fitted
     sheet = Image.new("RGB", (IMAGE_SIDE, IMAGE_SIDE), "white")
