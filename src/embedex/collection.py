@@ -14,10 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from embedex import embedding, projection, selection, similarity, tokens
-from embedex.documents import ImageDocument, Passage, TextDocument, TextSettings, passages, settings_key, text_document
+from embedex.documents import (
+    PADDED,
+    ImageDocument,
+    Passage,
+    TextDocument,
+    TextSettings,
+    passages,
+    settings_key,
+    text_document,
+)
 from embedex.encoders import registry
-from embedex.encoders.base import Encoder, EncoderDescription, QueryEncoder
-from embedex.errors import CollectionError, InputError, NothingToCompareError
+from embedex.encoders.base import Encoder, EncoderDescription, Modality, QueryEncoder, Setting
+from embedex.encoders.registry import Recipe
+from embedex.errors import CollectionError, EmbedexError, InputError, NothingToCompareError
 from embedex.files import atomic_write, file_name, sweep_parts
 from embedex.records import JsonPath, Record, Strictness, label_text, redundant_prefix
 from embedex.results import (
@@ -70,6 +80,8 @@ class EmbedReport:
         rows: how many rows the file has.
         embedded: how many documents were embedded now; the others were known.
         missing: how many rows have no vector, for want of a picture or of a readable one.
+        overlong: how many of the documents embedded now were beyond the encoder's context.
+        overlong_fate: what became of those, in words; ``""`` where the encoder does not tell.
     """
 
     name: str
@@ -77,6 +89,8 @@ class EmbedReport:
     rows: int
     embedded: int
     missing: int
+    overlong: int = 0
+    overlong_fate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +356,7 @@ class Collection:
         *,
         text: str | Encoder | None = "wordllama",
         image: str | Encoder | None = "descriptor",
+        settings: Mapping[str, Setting] | None = None,
         reuse: Sequence[str | Path] = (),
         strictness: Strictness | None = None,
         progress: Progress | None = None,
@@ -350,20 +365,25 @@ class Collection:
 
         Args:
             text, image: an encoder, or its name, or None to leave that out. Pictures are left out where there are none.
+            settings: of encoders that are named, such as ``{"overflow": "error"}``; each goes to those that take it.
             reuse: folders of other collections, whose vectors of equal documents by equal encoders are taken.
             strictness: takes pictures that cannot be read.
             progress: see `Progress`.
 
         Raises:
-            InputError: there is no such encoder, or a folder to reuse has nothing by these encoders.
+            InputError: there is no such encoder, no encoder that was named takes a setting, or a folder to reuse has
+                nothing by these encoders.
             CollectionError: a folder to reuse is no collection.
             WeightsError: an encoder's model file is missing or not the pinned one.
         """
-        # Both of them first: a wrong name should not show after hours of the other's work.
-        text = registry.load(text, "text") if isinstance(text, str) else text
-        image = registry.load(image, "image") if isinstance(image, str) else image
         if not any(self._index.pictures):
             image = None
+        # Both of them first: a wrong name should not show after hours of the other's work.
+        chosen: dict[Modality, str | Encoder | None] = {"text": text, "image": image}
+        named = {modality: each for modality, each in chosen.items() if isinstance(each, str)}
+        of_each = registry.divide(settings or {}, named)
+        text = registry.load(text, "text", **of_each["text"]) if isinstance(text, str) else text
+        image = registry.load(image, "image", **of_each["image"]) if isinstance(image, str) else image
         if text is None and image is None:
             raise InputError("There is nothing to embed: both encoders, or what they would read, were left out.")
         strictness = strictness or Strictness()
@@ -373,11 +393,12 @@ class Collection:
             sweep_parts(self.folder / "embeddings")
             reports = []
             if text is not None:
-                documents = self._text_documents()
-                reports.append(self._embed_rows("text", documents, text, stores, strictness, progress))
-                reports.append(self._embed_passages(text, stores, progress))
+                overlong, documents = _Overlong(text), self._text_documents()
+                report = self._embed_rows("text", documents, text, stores, strictness, progress)
+                reports.append(overlong.told(report))
+                reports.append(overlong.told(self._embed_passages(text, stores, progress)))
             if image is not None:
-                pictures = self._image_documents(strictness)
+                pictures = self._image_documents(strictness, image)
                 reports.append(self._embed_rows("image", pictures, image, stores, strictness, progress))
             return reports
 
@@ -385,10 +406,11 @@ class Collection:
         for record in self._store.read_records(self._index):
             yield text_document(record, self.manifest.text)
 
-    def _image_documents(self, strictness: Strictness) -> Iterator[ImageDocument | None]:
+    def _image_documents(self, strictness: Strictness, encoder: Encoder) -> Iterator[ImageDocument | None]:
+        settings = getattr(encoder, "picture", PADDED)
         rows = zip(self._index.ids, self._index.pictures, self._index.picture_hashes, strict=True)
         for record_id, picture, known in rows:
-            document = ImageDocument(record_id, self._store.images / picture) if picture else None
+            document = ImageDocument(record_id, self._store.images / picture, settings) if picture else None
             if document and not document.path.exists():
                 strictness.add(str(document.path), "this picture is gone")
                 document = None
@@ -559,12 +581,12 @@ class Collection:
         where: str = "",
         everything: bool = False,
         centred: bool | None = None,
-        encoder: Encoder | None = None,
+        encoder: Encoder | str | None = None,
     ) -> Answers:
         """The records that answer a question in words.
 
-        Against pictures where text and picture share a space; else against passages where the records have prose; else
-        against whole records.
+        Against pictures where an encoder of texts is known that shares their space, whatever embedded the records'
+        text; else against passages where the records have prose; else against whole records.
 
         Args:
             question: in words.
@@ -572,36 +594,22 @@ class Collection:
             against: chosen as above when None.
             where, everything: see `similar`.
             centred: subtract the mean of what the question is held against; None does.
-            encoder: what the text was embedded with, where it is none that `embedex models` lists.
+            encoder: what embeds the question; None makes again what embedded the text, with its settings, or what
+                shares the pictures' space. A name, where that cannot be found by itself, such as a folder that was
+                moved; or an encoder of your own.
 
         Raises:
             InputError: the question is empty, or cannot be held against that.
-            CollectionError: the text has not been embedded.
+            CollectionError: the text has not been embedded, or by another encoder than can be had here.
+            WeightsError, MissingExtraError: what embedded the text cannot be had here.
         """
         import numpy as np
 
         _at_least_one(k, "k")
         if not question.strip():
             raise InputError("The question is empty.", cure='Ask in words: embedex ask DIR "what rolls?"')
-        described = self.embeddings
-        if "text" not in described:
-            raise self._not_embedded("text")
-        text = described["text"]
-        meet = self.has("image") and described["image"].space == text.space
         stored = self._store.read_passages()
-        if against is None:
-            against = "pictures" if meet else "passages" if stored and stored.texts else "records"
-        if against == "pictures" and not meet:
-            raise InputError(
-                "Words cannot be held against these pictures: their encoders do not share a space.",
-                cure="Leave out --against, or embed with a text and an image encoder of one space.",
-            )
-        asker = encoder or registry.load(text.name, "text")
-        if not isinstance(asker, QueryEncoder) or asker.description != text:
-            raise CollectionError(
-                f"The text was embedded by another edition of {text.name!r}.",
-                cure=f"Run: embedex embed {self.folder}",
-            )
+        asker, against, notes = self._asker(encoder, against, has_passages=bool(stored and stored.texts))
         vector = asker.encode_queries([question])[0]
         measure: Measure = "cosine" if centred is False else "centred cosine"
         allowed = self._chosen(where, everything)
@@ -609,17 +617,17 @@ class Collection:
         if against == "passages":
             if stored is None or not stored.texts:
                 raise InputError("The records have no passages.", cure="Ask with --against records")
-            if stored.description != text:
+            if stored.description != self.embeddings["text"]:
                 raise CollectionError(
                     "The passages were embedded by another encoder than the records.",
                     cure=f"Run: embedex embed {self.folder}",
                 )
-            notes = [self._stale(stored.made_from), "score: mean of its best passage and of all its passages"]
+            notes += [self._stale(stored.made_from), "score: mean of its best passage and of all its passages"]
             rows, scores, best_passage = self._passage_scores(stored, vector, measure == "centred cosine")
         else:
             compared = self._compared("image" if against == "pictures" else "text", centred is not False, "")
             rows, scores = compared.rows, compared.vectors @ vector
-            notes = [compared.basis(0).note]
+            notes.append(compared.basis(0).note)
         chosen = np.flatnonzero(allowed[rows])
         without = int(allowed.sum()) - len(chosen)
         if without:
@@ -635,8 +643,70 @@ class Collection:
                 for place in [best_passage[self._rows[hit.item.id]]]
             ]
         by: By = "image" if against == "pictures" else "text"
-        basis = Basis(self.title, by, text.name, measure, len(chosen), " · ".join(note for note in notes if note))
+        name = self.embeddings[by].name
+        basis = Basis(self.title, by, name, measure, len(chosen), " · ".join(note for note in notes if note))
         return Answers(question, hits, against, basis)
+
+    def _asker(
+        self, encoder: Encoder | str | None, against: Against | None, *, has_passages: bool
+    ) -> tuple[QueryEncoder, Against, list[str]]:
+        """What embeds a question, what to hold it against, and what a reader must know of the two.
+
+        Raises:
+            InputError: it cannot be held against that.
+            CollectionError: the text has not been embedded, or by another encoder.
+        """
+        described = self.embeddings
+        text, pictures = described.get("text"), described.get("image") if self.has("image") else None
+        meets = self._meets_pictures(encoder, text, pictures) if against in (None, "pictures") else None
+        if against is None:
+            against = "pictures" if meets else "passages" if has_passages else "records"
+        if against == "pictures":
+            if meets is None or pictures is None:
+                raise InputError(
+                    "Words cannot be held against these pictures: their encoders do not share a space.",
+                    cure="Leave out --against, or embed with a text and an image encoder of one space.",
+                )
+            try:
+                asker = registry.load(meets.name, "text", **meets.settings) if isinstance(meets, Recipe) else meets
+            except EmbedexError as error:
+                instead = "Or leave the pictures out: --against " + ("passages" if has_passages else "records")
+                raise CollectionError(
+                    f"What asks in the space of these pictures cannot be had here: {error.seen}",
+                    allowed=error.allowed,
+                    cure="\n".join([error.cure, instead] if error.cure else [instead]),
+                ) from error
+            if isinstance(asker, QueryEncoder) and asker.description.space == pictures.space:
+                return asker, against, [_rounding(asker, pictures)]
+            raise CollectionError(
+                f"{asker.description.name!r} asks in the space {asker.description.space!r} here; these pictures, embedded"
+                f" by {pictures.name!r}, are in {pictures.space!r}.",
+                cure=f"Embed them again: embedex embed {self.folder} --image {registry.recipe(pictures).name}",
+            )
+        if text is None:
+            raise self._not_embedded("text")
+        asker = encoder if encoder and not isinstance(encoder, str) else registry.again(text, encoder or "")
+        if isinstance(asker, QueryEncoder) and asker.description.agrees(text):
+            return asker, against, [_rounding(asker, text)]
+        raise CollectionError(
+            f"The text was embedded by another edition of {text.name!r}.",
+            cure=f"Run: embedex embed {self.folder}",
+        )
+
+    def _meets_pictures(
+        self, encoder: Encoder | str | None, text: EncoderDescription | None, pictures: EncoderDescription | None
+    ) -> Encoder | Recipe | None:
+        """What asks in the space of the pictures: an encoder that is here, or what makes one, or None."""
+        if pictures is None:
+            return None
+        if encoder is not None and not isinstance(encoder, str):
+            return encoder if encoder.description.space == pictures.space else None
+        shared = text is not None and text.space == pictures.space
+        recipe = registry.recipe(text) if text is not None and shared else registry.asker(pictures)
+        if recipe is None or not encoder:
+            return recipe
+        same_family = encoder.partition(":")[0] == recipe.name.partition(":")[0]
+        return replace(recipe, name=encoder) if same_family else None
 
     def pairs(
         self,
@@ -1009,6 +1079,30 @@ def _embedding_progress(
     if progress is None:
         return None
     return lambda now: progress(what, now.rows, total, tokens=now.tokens, share=now.share)
+
+
+class _Overlong:
+    """Tells after each part of a run how many documents were beyond the encoder's context, where it counts them."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder, self._before = encoder, self._count(encoder)
+
+    @staticmethod
+    def _count(encoder: Encoder) -> int:
+        return int(getattr(encoder, "overlong", 0))
+
+    def told(self, report: EmbedReport) -> EmbedReport:
+        """The report with those that came since the one before."""
+        before, self._before = self._before, self._count(self._encoder)
+        return replace(
+            report, overlong=self._before - before, overlong_fate=getattr(self._encoder, "overlong_fate", "")
+        )
+
+
+def _rounding(asker: Encoder, embedded: EncoderDescription) -> str:
+    """A note where the question is computed with other rounding than what it is held against."""
+    asked, stored = asker.description.precision, embedded.precision
+    return f"embedded in {stored}, asked in {asked}" if asked and stored and asked != stored else ""
 
 
 def _files(by: str | int | float) -> Sequence[str]:

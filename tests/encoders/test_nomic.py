@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from embedex import embedding
-from embedex.documents import IMAGE_PREPROCESSING, TextDocument, read_picture
+from embedex.documents import TextDocument, read_picture
 from embedex.encoders import hub_files, nomic
 from embedex.encoders.base import Encoder, EncoderDescription, QueryEncoder, TokenEncoder
 from embedex.encoders.nomic import NomicTextEncoder, NomicVisionEncoder
@@ -289,7 +289,7 @@ def test_pictures_are_normalised_as_the_model_was_trained(small: dict[str, Any])
     assert got.dtype == np.float32
     np.testing.assert_allclose(got, want, rtol=0, atol=2e-6)
     np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1, atol=1e-6)
-    assert IMAGE_PREPROCESSING in encoder.description.preprocessing
+    assert "white ground, stretched to a square, bicubic to 224 px; 1" in encoder.description.preprocessing
     assert encoder.description.space == "small"
 
 

@@ -199,6 +199,8 @@ def test_precision_and_place_do_not_keep_encoders_apart_but_every_setting_does()
     assert rounded.agrees(DESCRIPTION), "but may be compared"
     assert not replace(rounded, settings={"dimensions": 5}).agrees(DESCRIPTION)
     assert not replace(rounded, revision="2").agrees(DESCRIPTION)
+    assert replace(moved, name="own:elsewhere").agrees(DESCRIPTION), "one's own is named after its folder"
+    assert not replace(OLD, name="another").agrees(OLD)
     assert len({DESCRIPTION, moved}) == 1
 
 

@@ -147,6 +147,27 @@ def build_parser() -> argparse.ArgumentParser:
         help="take vectors of equal documents from this other collection",
     )
     _strict(embed)
+    settings = embed.add_argument_group(
+        "settings of the encoders", "Each goes to the encoders that take it; embedex models --format json lists them."
+    )
+    settings.add_argument(
+        "--overflow",
+        choices=("error", "truncate", "window"),
+        help="a text beyond the context: refuse it, keep its beginning, or take all of it in windows (window)",
+    )
+    settings.add_argument("--dimensions", type=_positive, metavar="N", help="shorter vectors (as long as they are)")
+    settings.add_argument(
+        "--context", choices=("ntk", "plain"), help="nomic beyond 2,048 tokens: scaled as its authors do, or not (ntk)"
+    )
+    settings.add_argument(
+        "--task", choices=("search", "clustering", "classification"), help="nomic's prefixes are for it (search)"
+    )
+    settings.add_argument(
+        "--precision",
+        choices=("f32", "bf16", "w8"),
+        help="how nomic computes; w8 has 8-bit weights (bf16 where the processor has it, else f32)",
+    )
+    settings.add_argument("--threads", type=_positive, metavar="N", help="of the processor; changes no vector")
 
     # --- questions --------------------------------------------------------------------------------------------
 
@@ -162,12 +183,15 @@ def build_parser() -> argparse.ArgumentParser:
     ask = verb(
         "ask",
         "the records that answer a question in words",
-        "Held against pictures where the encoders share a space, else against passages, else against whole records.",
+        "Held against pictures where an encoder of words shares their space, else against passages, else against "
+        "whole records.",
     )
     _collection(ask)
     ask.add_argument("question", metavar="QUESTION", help='such as "What looks like an ice cream cone?"')
     ask.add_argument("-k", type=int, default=10, metavar="N", help="how many answers (%(default)s)")
-    ask.add_argument("--model", default="", help="the text encoder, where its name alone does not find it again")
+    ask.add_argument(
+        "--model", default="", help="the text encoder, where it is not found again by itself, as in a folder that moved"
+    )
     ask.add_argument("--against", choices=("pictures", "passages", "records"), help="what to hold it against")
     _selection(ask)
     _format(ask)
@@ -240,6 +264,12 @@ def _format(parser: argparse.ArgumentParser) -> None:
 
 def _chart(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--chart", type=_chart_file, metavar="FILE", help="draw it too, as .png or .svg")
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 1")
+    return int(text)
 
 
 def _chart_file(text: str) -> Path:

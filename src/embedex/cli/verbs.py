@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from embedex.results import Result
 
 
+ENCODER_SETTINGS = ("overflow", "dimensions", "context", "task", "precision", "threads")
+"""Options of `embed` that are settings of encoders."""
+
+
 def demo(parsed: Namespace) -> None:
     """Everything on Pokémon, or on the sample."""
     from embedex.cli.demo import run
@@ -120,11 +124,12 @@ def models(parsed: Namespace) -> None:
     for entry in ENTRIES:
         missing = entry.missing()
         ready = "ready" if not missing else f"needs: {missing}"
-        rows.append([entry.name, entry.modality, entry.dimension, entry.context, ready, entry.source])
-    columns = ["model", "embeds", "dimensions", "length", "here and now", "source"]
+        settings = ", ".join(entry.settings)
+        rows.append([entry.name, entry.modality, entry.dimension, entry.context, ready, entry.source, settings])
+    columns = ["model", "embeds", "dimensions", "length", "here and now", "source", "settings"]
     whole = [dict(zip(columns, row, strict=True)) for row in rows]
-    # For people without its last column, which leaves the others no room.
-    shown = Table(columns[:-1], [row[:-1] for row in rows], whole=whole, full=Table(columns, rows))
+    # For people without its last columns, which leave the others no room.
+    shown = Table(columns[:-2], [row[:-2] for row in rows], whole=whole, full=Table(columns, rows))
     output.show(shown, parsed.format)
 
 
@@ -134,16 +139,22 @@ def embed(parsed: Namespace) -> None:
 
     strictness = Strictness(strict=parsed.strict)
     collection = _open(parsed.dir)
+    given = {name: getattr(parsed, name) for name in ENCODER_SETTINGS}
     with output.progress() as progress:
         reports = collection.embed(
             text=None if parsed.text == "none" else parsed.text,
             image=None if parsed.image == "none" else parsed.image,
             reuse=parsed.reuse,
+            settings={name: value for name, value in given.items() if value is not None},
             strictness=strictness,
             progress=progress,
         )
     output.say_problems(strictness.problems)
     output.show(tables.embedded(reports), "table")
+    for report in reports:
+        if report.overlong:
+            documents = "1 document is" if report.overlong == 1 else f"{report.overlong:,} documents are"
+            say(f"{report.name}: {documents} {report.overlong_fate}")
     first = shlex.quote(collection.items()[0].name)
     say(f"Next: embedex similar {parsed.dir} {first}, or embedex charts {parsed.dir}")
 
@@ -160,13 +171,8 @@ def unusual(parsed: Namespace) -> None:
 
 def ask(parsed: Namespace) -> None:
     """A question in words."""
-    encoder = None
-    if parsed.model:
-        from embedex.encoders import registry
-
-        encoder = registry.load(parsed.model, "text")
     answers = _open(parsed.dir).ask(
-        parsed.question, k=parsed.k, against=parsed.against, encoder=encoder, **_selection(parsed)
+        parsed.question, k=parsed.k, against=parsed.against, encoder=parsed.model or None, **_selection(parsed)
     )
     _answer(answers, parsed)
 

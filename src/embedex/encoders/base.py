@@ -102,8 +102,12 @@ class EncoderDescription:
         return hashlib.sha256(replace(self, place="").to_json().encode()).hexdigest()[:16]
 
     def agrees(self, other: EncoderDescription) -> bool:
-        """Whether both encoders give the same vectors, up to the rounding of their precisions."""
-        return replace(self, precision="") == replace(other, precision="")
+        """Whether both encoders give the same vectors, up to the rounding of their precisions.
+
+        A model of one's own is named after its folder, which may have another name by now: its weights decide.
+        """
+        named = other.name if self.place and other.place else self.name
+        return replace(self, name=named, precision="") == replace(other, precision="")
 
 
 _LATER = ("precision", "settings", "place")

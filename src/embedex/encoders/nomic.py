@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-from embedex.documents import IMAGE_PREPROCESSING, IMAGE_SIDE
+from embedex.documents import IMAGE_SIDE, PictureSettings
 from embedex.encoders import hub_files, token_windows
 from embedex.encoders.base import EncoderDescription, Overflow, not_default, overlong_fate
 from embedex.encoders.nomic_graph import Precision
@@ -228,7 +228,7 @@ class NomicTextEncoder:
             modality="text",
             space=model.shared_space if shared else f"{space}{f', first {dimensions}' if dimensions else ''}",
             dimension=dimensions or config.width,
-            revision=f"{model.hub.name} {model.hub.revision[:12]}",
+            revision=_revision(model),
             weights_sha256=checkpoint.sha256,
             preprocessing=f"WordPiece tokenizer {hashlib.sha256(tokenizer).hexdigest()[:16]}, {long[overflow]},"
             f" {scaled} beyond {config.trained_positions:,}; 1",
@@ -350,8 +350,8 @@ class NomicTextEncoder:
 class NomicVisionEncoder:
     """Pictures to vectors, in the space of `NomicTextEncoder` with ``shared_space=True``.
 
-    A picture comes as embedex's square: on white, its aspect kept, padded. The model's own preprocessing would have
-    stretched it to a square, bicubic; a square picture differs by the filter alone.
+    A picture is made square as the model's own preprocessing does it: stretched, bicubic. Where it is transparent,
+    its ground is white, as everywhere here.
 
     Args:
         model: which one.
@@ -360,11 +360,16 @@ class NomicVisionEncoder:
         backend: None for PyTorch where it sees a GPU, else OpenVINO.
         threads: of OpenVINO; None for one a core.
 
+    Attributes:
+        picture: how a picture is made square.
+
     Raises:
         InputError: a setting does not exist, or the processor does not have it.
         MissingExtraError: neither OpenVINO nor PyTorch is installed, or not the backend asked for.
         WeightsError: a file is missing, damaged, or not the pinned one.
     """
+
+    picture = PictureSettings("stretch", "bicubic")
 
     def __init__(
         self,
@@ -398,9 +403,9 @@ class NomicVisionEncoder:
             modality="image",
             space=model.space or f"nomic-{checkpoint.sha256[:16]}",
             dimension=config.width,
-            revision=f"{model.hub.name} {model.hub.revision[:12]}",
+            revision=_revision(model),
             weights_sha256=checkpoint.sha256,
-            preprocessing=f"{IMAGE_PREPROCESSING} (embedex's, for the model's own stretching), CLIP's mean and std; 1",
+            preprocessing=f"{self.picture.preprocessing}, CLIP's mean and std; 1",
             pooling="class token and attention pooling",
             precision=f"{self._model.precision} on {_TOLD[backend]}",
             place=_place(model, folder),
@@ -420,7 +425,8 @@ class NomicVisionEncoder:
         """Unit vectors of pictures.
 
         Args:
-            documents: n pictures, each uint8 of shape (224, 224, 3), as `embedex.documents.read_picture` gives them.
+            documents: n pictures, each uint8 of shape (224, 224, 3), as `embedex.documents.read_picture` gives them
+                with the settings of `picture`.
 
         Returns:
             float32, shape (n, 768). A picture's vector depends on that picture alone.
@@ -525,6 +531,10 @@ def _own_model(folder: Path, files: Sequence[str]) -> Model:
     name = folder.resolve().name
     hub = hub_files.HubModel(name, "of a folder", dict.fromkeys(files, ""), "")
     return Model(f"nomic:{name}", hub, space="")
+
+
+def _revision(model: Model) -> str:
+    return f"{model.hub.name} {model.hub.revision[:12]}" if model.space else "a folder"
 
 
 def _place(model: Model, folder: str | Path | None) -> str:
