@@ -72,6 +72,42 @@ def run(museum: Museum, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> R
     return ran
 
 
+WORD_VECTORS = "man 1 0 0\nwoman 1 1 0\nking 1 0 2\nqueen 1 1.1 2\nprince 0.9 0 1.9\nreeds -1 0.2 -1\n"
+
+
+def test_an_analogy_takes_the_first_word_away(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text(WORD_VECTORS)
+    asked = ["analogy", "man", "woman", "king", "--vectors", str(tmp_path / "words.txt"), "-k", "2"]
+    printed = run(*asked)
+    assert (printed.code, printed.err) == (0, "")
+    assert "man is to woman as king is to … · words.txt · 6 words · cosine" in plain(printed.out)
+    whole = json.loads(run(*asked, "--format", "json").out)
+    unit = {
+        word: np.asarray(numbers, float) / np.linalg.norm(np.asarray(numbers, float))
+        for word, *numbers in (line.split() for line in WORD_VECTORS.splitlines())
+    }
+    target = unit["woman"] + unit["king"] - unit["man"]
+    want = float(unit["queen"] @ target / np.linalg.norm(target))
+    assert [hit["word"] for hit in whole["hits"]] == ["queen", "prince"], "and none of the three that were asked with"
+    assert whole["hits"][0]["score"] == pytest.approx(want, abs=1e-6)
+    assert run(*asked, "--format", "csv").out.splitlines()[0] == "rank,word,score"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["man", "woman", "kimg"], "There is no word 'kimg' among the 6 word vectors.\nClose to it: king"),
+        (["man", "woman", "king", "-k", "0"], "k is 0."),
+        (["man", "woman", "king", "--vectors", "nowhere.vec"], "nowhere.vec cannot be read"),
+    ],
+)
+def test_an_analogy_that_cannot_be_says_why(run: Run, tmp_path: Path, arguments: list[str], told: str) -> None:
+    (tmp_path / "words.txt").write_text(WORD_VECTORS)
+    printed = run("analogy", "--vectors", str(tmp_path / "words.txt"), *arguments)
+    assert printed.code == 2
+    assert told in printed.err
+
+
 def plain(text: str) -> str:
     """Without the line breaks that a narrow terminal asks for."""
     return " ".join(text.split())

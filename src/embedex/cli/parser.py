@@ -197,6 +197,17 @@ def build_parser() -> argparse.ArgumentParser:
     _format(ask)
     _chart(ask)
 
+    analogy = verb(
+        "analogy",
+        "calculate with words: A is to B as C is to which word?",
+        "In word vectors of a file of your own, in word2vec, GloVe or fastText form; needs no collection.",
+    )
+    for name, example in (("a", "man"), ("b", "woman"), ("c", "king")):
+        analogy.add_argument(name, metavar=name.upper(), help=f"a word, such as {example}")
+    analogy.add_argument("--vectors", type=Path, required=True, metavar="FILE", help="the word vectors")
+    analogy.add_argument("-k", type=int, default=10, metavar="N", help="how many words (%(default)s)")
+    _format(analogy)
+
     heatmap = verb("heatmap", "all pairs at once: a table by group, and every single pair as a chart")
     _collection(heatmap)
     heatmap.add_argument(

@@ -177,6 +177,30 @@ def ask(parsed: Namespace) -> None:
     _answer(answers, parsed)
 
 
+def analogy(parsed: Namespace) -> None:
+    """Calculate with words."""
+    from embedex.encoders.word_vectors import read_word_vectors
+
+    words = read_word_vectors(parsed.vectors)
+    found = words.analogy([parsed.b, parsed.c], [parsed.a], parsed.k)
+    rows: list[list[Cell]] = [[rank, word, score] for rank, (word, score) in enumerate(found, 1)]
+    asked = f"{parsed.a} is to {parsed.b} as {parsed.c} is to"
+    output.show(
+        Table(
+            ["rank", "word", "score"],
+            rows,
+            f"{asked} … · {parsed.vectors.name} · {len(words.words):,} words · cosine",
+            {
+                "question": asked,
+                "vectors": str(parsed.vectors),
+                "count": len(words.words),
+                "hits": [{"rank": rank, "word": word, "score": score} for rank, (word, score) in enumerate(found, 1)],
+            },
+        ),
+        parsed.format,
+    )
+
+
 def heatmap(parsed: Namespace) -> None:
     """All pairs."""
     _answer(_open(parsed.dir).pairs(by=parsed.by, **_selection(parsed)), parsed)
@@ -243,6 +267,7 @@ def charts(parsed: Namespace) -> None:
 
 
 VERBS: dict[str, Callable[[Namespace], None]] = {
+    "analogy": analogy,
     "ask": ask,
     "charts": charts,
     "demo": demo,

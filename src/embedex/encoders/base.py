@@ -66,7 +66,7 @@ class EncoderDescription:
     place: str = field(default="", compare=False)
 
     def to_json(self) -> str:
-        """One canonical line of JSON; what came later than the first edition stands there only where it says something."""
+        """One canonical line of JSON; what the first edition did not have stands there only where it says something."""
         values = asdict(self)
         return json.dumps(
             {name: value for name, value in values.items() if value or name not in _LATER},

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from embedex.encoders.nomic_graph import Graph, Precision, best_precision, compile_model
-from embedex.encoders.nomic_weights import WEIGHTS_FILE, Checkpoint, TextConfig, read_checkpoint, text_config
+from embedex.encoders.nomic_weights import Checkpoint, TextConfig, read_model, text_config
 from embedex.errors import InputError
 
 if TYPE_CHECKING:
@@ -82,20 +82,16 @@ class NomicText:
         context: Context = "ntk",
         precision: Precision | None = None,
         *,
-        sha256: str = "",
         threads: int | None = None,
     ) -> Self:
-        """Load a folder that holds ``config.json`` and ``model.safetensors``; `sha256` pins the latter.
+        """Load a folder that holds ``config.json`` and ``model.safetensors``.
 
         Raises:
-            WeightsError: a file is absent, damaged, not the pinned one, or of another model.
+            WeightsError: a file is absent, damaged, or of another model.
             InputError: context or precision is unknown, or the processor lacks it.
             MissingExtraError: OpenVINO is not installed.
         """
-        folder = Path(path)
-        config = text_config(folder)
-        checkpoint = read_checkpoint(folder / WEIGHTS_FILE, config.shapes(), sha256)
-        return cls(checkpoint, config, context=context, precision=precision, threads=threads)
+        return cls(*read_model(path, text_config), context=context, precision=precision, threads=threads)
 
     def encode_ids(self, ids: Sequence[Sequence[int]], dimensions: int | None = None) -> NDArray[np.float32]:
         """Unit vectors of documents.

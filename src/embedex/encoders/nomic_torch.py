@@ -19,15 +19,7 @@ from embedex.encoders import nomic_text
 from embedex.encoders.nomic_text import Context, check_context, check_ids, rotary_tables, unit_vectors
 from embedex.encoders.nomic_vision import MLP_NORM_EPSILON, cut_patches, rotary_rows
 from embedex.encoders.nomic_vision import rotary_tables as patch_rotary_tables
-from embedex.encoders.nomic_weights import (
-    WEIGHTS_FILE,
-    Checkpoint,
-    TextConfig,
-    VisionConfig,
-    read_checkpoint,
-    text_config,
-    vision_config,
-)
+from embedex.encoders.nomic_weights import Checkpoint, TextConfig, VisionConfig, read_model, text_config, vision_config
 from embedex.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -143,20 +135,16 @@ class TorchText(_Model):
         context: Context = "ntk",
         precision: Precision | None = None,
         *,
-        sha256: str = "",
         device: str | None = None,
     ) -> Self:
-        """Load a folder that holds ``config.json`` and ``model.safetensors``; `sha256` pins the latter.
+        """Load a folder that holds ``config.json`` and ``model.safetensors``.
 
         Raises:
-            WeightsError: a file is absent, damaged, not the pinned one, or of another model.
+            WeightsError: a file is absent, damaged, or of another model.
             InputError: context or precision is unknown.
             MissingExtraError: PyTorch is not installed.
         """
-        folder = Path(path)
-        config = text_config(folder)
-        checkpoint = read_checkpoint(folder / WEIGHTS_FILE, config.shapes(), sha256)
-        return cls(checkpoint, config, context=context, precision=precision, device=device)
+        return cls(*read_model(path, text_config), context=context, precision=precision, device=device)
 
     def encode_ids(self, ids: Sequence[Sequence[int]], dimensions: int | None = None) -> NDArray[np.float32]:
         """Unit vectors of documents; see `nomic_text.NomicText.encode_ids`."""
@@ -229,20 +217,16 @@ class TorchVision(_Model):
         path: str | Path,
         precision: Precision | None = None,
         *,
-        sha256: str = "",
         device: str | None = None,
     ) -> Self:
-        """Load a folder that holds ``config.json`` and ``model.safetensors``; `sha256` pins the latter.
+        """Load a folder that holds ``config.json`` and ``model.safetensors``.
 
         Raises:
-            WeightsError: a file is absent, damaged, not the pinned one, or of another model.
+            WeightsError: a file is absent, damaged, or of another model.
             InputError: the precision is unknown.
             MissingExtraError: PyTorch is not installed.
         """
-        folder = Path(path)
-        config = vision_config(folder)
-        checkpoint = read_checkpoint(folder / WEIGHTS_FILE, config.shapes(), sha256)
-        return cls(checkpoint, config, precision=precision, device=device)
+        return cls(*read_model(path, vision_config), precision=precision, device=device)
 
     def encode_pixels(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Unit vectors of pictures; see `nomic_vision.NomicVision.encode_pixels`."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from embedex.encoders.nomic_graph import Graph, Precision, best_precision, compile_model
-from embedex.encoders.nomic_weights import WEIGHTS_FILE, Checkpoint, VisionConfig, read_checkpoint, vision_config
+from embedex.encoders.nomic_weights import Checkpoint, VisionConfig, read_model, vision_config
 from embedex.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,20 +57,16 @@ class NomicVision:
         path: str | Path,
         precision: Precision | None = None,
         *,
-        sha256: str = "",
         threads: int | None = None,
     ) -> Self:
-        """Load a folder that holds ``config.json`` and ``model.safetensors``; `sha256` pins the latter.
+        """Load a folder that holds ``config.json`` and ``model.safetensors``.
 
         Raises:
-            WeightsError: a file is absent, damaged, not the pinned one, or of another model.
+            WeightsError: a file is absent, damaged, or of another model.
             InputError: the precision is unknown, or the processor lacks it.
             MissingExtraError: OpenVINO is not installed.
         """
-        folder = Path(path)
-        config = vision_config(folder)
-        checkpoint = read_checkpoint(folder / WEIGHTS_FILE, config.shapes(), sha256)
-        return cls(checkpoint, config, precision=precision, threads=threads)
+        return cls(*read_model(path, vision_config), precision=precision, threads=threads)
 
     def encode_pixels(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Unit vectors of pictures.

@@ -11,10 +11,10 @@ import hashlib
 import json
 import mmap
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from embedex.errors import WeightsError
 
@@ -297,6 +297,23 @@ def read_checkpoint(path: Path, shapes: Shapes, sha256: str = "") -> Checkpoint:
         for name, shape in shapes.items()
     }
     return Checkpoint(path, seen, tensors)
+
+
+_Config = TypeVar("_Config", TextConfig, VisionConfig)
+
+
+def read_model(folder: str | Path, read_config: Callable[[Path], _Config]) -> tuple[Checkpoint, _Config]:
+    """A model's checkpoint and its config, from a folder that holds ``config.json`` and ``model.safetensors``.
+
+    Args:
+        folder: whose owner vouches for it: no hash is checked.
+        read_config: `text_config` or `vision_config`.
+
+    Raises:
+        WeightsError: a file is absent, damaged, or of another model.
+    """
+    config = read_config(Path(folder))
+    return read_checkpoint(Path(folder) / WEIGHTS_FILE, config.shapes()), config
 
 
 def _norm(name: str, width: int) -> Shapes:
