@@ -679,8 +679,8 @@ class Collection:
             if isinstance(asker, QueryEncoder) and asker.description.space == pictures.space:
                 return asker, against, [_rounding(asker, pictures)]
             raise CollectionError(
-                f"{asker.description.name!r} asks in the space {asker.description.space!r} here; these pictures, embedded"
-                f" by {pictures.name!r}, are in {pictures.space!r}.",
+                f"{asker.description.name!r} asks in the space {asker.description.space!r} here; these pictures,"
+                f" embedded by {pictures.name!r}, are in {pictures.space!r}.",
                 cure=f"Embed them again: embedex embed {self.folder} --image {registry.recipe(pictures).name}",
             )
         if text is None:

@@ -1,8 +1,8 @@
 """From a record to what an encoder reads: a text, or a square RGB image. Pure: nothing here touches a network.
 
 The text is the record itself, minified, with the redundant key prefix stripped and nothing else changed. The picture
-is laid on white and resized to a square, padded unless the encoder wants it stretched. Every document knows the hash of its content, so that what has
-not changed is not embedded again.
+is laid on white and resized to a square, padded unless the encoder wants it stretched. Every document knows the hash
+of its content, so that what has not changed is not embedded again.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from embedex import embedding
-from embedex.documents import TextDocument, read_picture
+from embedex.documents import TextDocument
 from embedex.encoders import hub_files, nomic
 from embedex.encoders.base import Encoder, EncoderDescription, QueryEncoder, TokenEncoder
 from embedex.encoders.nomic import NomicTextEncoder, NomicVisionEncoder
@@ -24,8 +24,6 @@ from embedex.errors import InputError, MissingExtraError, WeightsError
 from embedex.store import Store
 
 from .nomic_small import pins, text_vector, write_model, write_tokenizer
-from .test_contract import PICTURES
-from .test_contract import TEXTS as ODD_TEXTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -193,17 +191,6 @@ def test_a_document_that_just_fits_is_whole(small: dict[str, Any]) -> None:
         encoder.encode_documents(["a " * (room + 1)])
 
 
-def test_odd_texts_get_unit_vectors_of_their_own(small: dict[str, Any]) -> None:
-    """The contract of every encoder, to which the published weights are seldom here to be held."""
-    encoder = text_encoder(small)
-    together = encoder.encode_documents([*ODD_TEXTS.values()])
-    assert together.shape == (len(ODD_TEXTS), 64)
-    np.testing.assert_allclose(np.linalg.norm(together.astype(np.float64), axis=1), 1, atol=1e-6)
-    for row, (name, text) in enumerate(ODD_TEXTS.items()):
-        np.testing.assert_array_equal(encoder.encode_documents([text])[0], together[row], err_msg=name)
-    assert encoder.overlong == 2, "the megabyte of words, in a batch and alone"
-
-
 # ── descriptions ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -321,18 +308,6 @@ def test_a_picture_depends_on_itself_alone(small: dict[str, Any], monkeypatch: p
     monkeypatch.setattr(nomic, "PICTURES_AT_ONCE", 2)
     np.testing.assert_array_equal(encoder.encode_documents(squares(5)), together)
     assert encoder.encode_documents([]).shape == (0, 64)
-
-
-def test_odd_pictures_get_unit_vectors_of_their_own(small: dict[str, Any], tmp_path: Path) -> None:
-    encoder = vision_encoder(small)
-    read = []
-    for make in PICTURES.values():
-        (tmp_path / "picture.png").write_bytes(make())
-        read.append(read_picture(tmp_path / "picture.png"))
-        read[-1].setflags(write=False)
-    together = encoder.encode_documents(read)
-    np.testing.assert_allclose(np.linalg.norm(together.astype(np.float64), axis=1), 1, atol=1e-6)
-    np.testing.assert_array_equal([encoder.encode_documents([picture])[0] for picture in read], together)
 
 
 def test_what_is_no_square_is_refused(small: dict[str, Any]) -> None:
