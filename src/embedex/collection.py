@@ -685,7 +685,10 @@ class Collection:
             )
         if text is None:
             raise self._not_embedded("text")
-        asker = encoder if encoder and not isinstance(encoder, str) else registry.again(text, encoder or "")
+        if encoder is None or isinstance(encoder, str):
+            asker = registry.again(text, encoder or "")
+        else:
+            asker = encoder
         if isinstance(asker, QueryEncoder) and asker.description.agrees(text):
             return asker, against, [_rounding(asker, text)]
         raise CollectionError(

@@ -155,7 +155,7 @@ def build_parser() -> argparse.ArgumentParser:
         choices=("error", "truncate", "window"),
         help="a text beyond the context: refuse it, keep its beginning, or take all of it in windows (window)",
     )
-    settings.add_argument("--dimensions", type=_positive, metavar="N", help="shorter vectors (as long as they are)")
+    settings.add_argument("--dimensions", type=_positive, metavar="N", help="shorter vectors (the model's own length)")
     settings.add_argument(
         "--context", choices=("ntk", "plain"), help="nomic beyond 2,048 tokens: scaled as its authors do, or not (ntk)"
     )
@@ -199,8 +199,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     analogy = verb(
         "analogy",
-        "calculate with words: A is to B as C is to which word?",
-        "In word vectors of a file of your own, in word2vec, GloVe or fastText form; needs no collection.",
+        "the words that C is to as A is to B, calculated with word vectors",
+        "The file is your own, in word2vec, GloVe or fastText form; no collection is needed.",
     )
     for name, example in (("a", "man"), ("b", "woman"), ("c", "king")):
         analogy.add_argument(name, metavar=name.upper(), help=f"a word, such as {example}")
