@@ -274,7 +274,12 @@ def test_words_meet_pictures_after_the_layer_norm_while_texts_stay_the_plain_mea
 
 
 def test_every_setting_of_the_text_is_the_questions_too(small: dict[str, Any], collection: Collection) -> None:
-    settings: dict[str, str | int] = {"overflow": "truncate", "dimensions": 32, "context": "plain", "task": "clustering"}
+    settings: dict[str, str | int] = {
+        "overflow": "truncate",
+        "dimensions": 32,
+        "context": "plain",
+        "task": "clustering",
+    }
     collection.embed(text="small", image=None, settings={**settings, "precision": "f32", "threads": 1})
     stored = Collection.open(collection.folder).embeddings["text"]
     assert (stored.settings, stored.precision) == (settings, "f32 on OpenVINO")

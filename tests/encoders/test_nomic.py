@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from embedex import embedding
-from embedex.documents import TextDocument
+from embedex.documents import TextDocument, read_picture
 from embedex.encoders import hub_files, nomic
 from embedex.encoders.base import Encoder, EncoderDescription, QueryEncoder, TokenEncoder
 from embedex.encoders.nomic import NomicTextEncoder, NomicVisionEncoder
 from embedex.errors import InputError, MissingExtraError, WeightsError
 from embedex.store import Store
 
-from .nomic_small import pins, text_vector, write_model, write_tokenizer
+from .nomic_small import REFERENCE, pins, text_vector, write_model, write_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -308,6 +309,21 @@ def test_a_picture_depends_on_itself_alone(small: dict[str, Any], monkeypatch: p
     monkeypatch.setattr(nomic, "PICTURES_AT_ONCE", 2)
     np.testing.assert_array_equal(encoder.encode_documents(squares(5)), together)
     assert encoder.encode_documents([]).shape == (0, 64)
+
+
+def test_a_wide_picture_is_made_ready_as_the_reference_does(small: dict[str, Any], tmp_path: Path) -> None:
+    if not REFERENCE.exists():
+        pytest.skip("the reference is not beside the repository")
+    spec = importlib.util.spec_from_file_location("rules", REFERENCE / "rules.py")
+    assert spec is not None
+    assert spec.loader is not None
+    rules: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(rules)
+    golden = np.load(REFERENCE / "vision" / "public" / "golden.npz")["photo_squash_pixels_16"]
+    Image.fromarray(rules.photo_u8(rules.SEEDS["public"])).save(tmp_path / "photo.png")
+    encoder = vision_encoder(small)
+    pixels = encoder._pixels(read_picture(tmp_path / "photo.png", encoder.picture))
+    np.testing.assert_allclose(pixels[::16, ::16], golden, rtol=0, atol=1e-6)
 
 
 def test_what_is_no_square_is_refused(small: dict[str, Any]) -> None:
