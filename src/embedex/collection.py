@@ -685,10 +685,7 @@ class Collection:
             )
         if text is None:
             raise self._not_embedded("text")
-        if encoder is None or isinstance(encoder, str):
-            asker = registry.again(text, encoder or "")
-        else:
-            asker = encoder
+        asker = registry.again(text, encoder or "") if encoder is None or isinstance(encoder, str) else encoder
         if isinstance(asker, QueryEncoder) and asker.description.agrees(text):
             return asker, against, [_rounding(asker, text)]
         raise CollectionError(
