@@ -146,8 +146,11 @@ def test_what_cannot_ask_here_says_what_to_do_instead(collection: Collection, mo
 
     monkeypatch.setattr(ColourWords, "__init__", absent)
     with pytest.raises(CollectionError, match=r"cannot be had here: words\.bin is not here\.") as raised:
-        collection.ask("something red")
+        collection.ask("something red", against="pictures")
     assert raised.value.cure == "Fetch it.\nOr leave the pictures out: --against passages"
+    answers = collection.ask("something red")
+    assert (answers.against, answers.basis.encoder) == ("passages", "wordllama")
+    assert "not held against the pictures: words.bin is not here." in answers.basis.note
     assert collection.ask("something red", against="passages").against == "passages"
     assert collection.ask("something red", against="records").basis.encoder == "wordllama"
 

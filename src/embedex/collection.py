@@ -585,7 +585,7 @@ class Collection:
     ) -> Answers:
         """The records that answer a question in words.
 
-        Against pictures where an encoder of texts is known that shares their space, whatever embedded the records'
+        Against pictures where an encoder of texts can be had that shares their space, whatever embedded the records'
         text; else against passages where the records have prose; else against whole records.
 
         Args:
@@ -659,9 +659,9 @@ class Collection:
         described = self.embeddings
         text, pictures = described.get("text"), described.get("image") if self.has("image") else None
         meets = self._meets_pictures(encoder, text, pictures) if against in (None, "pictures") else None
-        if against is None:
-            against = "pictures" if meets else "passages" if has_passages else "records"
-        if against == "pictures":
+        in_words: Against = "passages" if has_passages else "records"
+        notes: list[str] = []
+        if against == "pictures" or (against is None and meets):
             if meets is None or pictures is None:
                 raise InputError(
                     "Words cannot be held against these pictures: their encoders do not share a space.",
@@ -670,24 +670,29 @@ class Collection:
             try:
                 asker = registry.load(meets.name, "text", **meets.settings) if isinstance(meets, Recipe) else meets
             except EmbedexError as error:
-                instead = "Or leave the pictures out: --against " + ("passages" if has_passages else "records")
-                raise CollectionError(
-                    f"What asks in the space of these pictures cannot be had here: {error.seen}",
-                    allowed=error.allowed,
-                    cure="\n".join([error.cure, instead] if error.cure else [instead]),
-                ) from error
+                if against is None and text and text.space != pictures.space:  # the text was embedded by another one
+                    asker = None
+                    notes = [f"not held against the pictures: {error.seen}"]
+                else:
+                    instead = f"Or leave the pictures out: --against {in_words}"
+                    raise CollectionError(
+                        f"What asks in the space of these pictures cannot be had here: {error.seen}",
+                        allowed=error.allowed,
+                        cure="\n".join([error.cure, instead] if error.cure else [instead]),
+                    ) from error
             if isinstance(asker, QueryEncoder) and asker.description.space == pictures.space:
-                return asker, against, [_rounding(asker, pictures)]
-            raise CollectionError(
-                f"{asker.description.name!r} asks in the space {asker.description.space!r} here; these pictures,"
-                f" embedded by {pictures.name!r}, are in {pictures.space!r}.",
-                cure=f"Embed them again: embedex embed {self.folder} --image {registry.recipe(pictures).name}",
-            )
+                return asker, "pictures", [_rounding(asker, pictures)]
+            if asker is not None:
+                raise CollectionError(
+                    f"{asker.description.name!r} asks in the space {asker.description.space!r} here; these pictures,"
+                    f" embedded by {pictures.name!r}, are in {pictures.space!r}.",
+                    cure=f"Embed them again: embedex embed {self.folder} --image {registry.recipe(pictures).name}",
+                )
         if text is None:
             raise self._not_embedded("text")
         asker = registry.again(text, encoder or "") if encoder is None or isinstance(encoder, str) else encoder
         if isinstance(asker, QueryEncoder) and asker.description.agrees(text):
-            return asker, against, [_rounding(asker, text)]
+            return asker, against or in_words, [*notes, _rounding(asker, text)]
         raise CollectionError(
             f"The text was embedded by another edition of {text.name!r}.",
             cure=f"Run: embedex embed {self.folder}",
