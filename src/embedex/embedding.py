@@ -163,6 +163,8 @@ def _embed(
     """Embed one pool while the next one is read; gives the content hash of each row."""
     hashes: list[str | None] = []
     embedded = tokens = done = read = 0
+    if progress:  # time is counted from here
+        progress(Progress(0, 0, 0, 0.0))
     with ThreadPoolExecutor(1, "embedex-read") as ahead:
         upcoming = ahead.submit(next, pools, None)
         try:
