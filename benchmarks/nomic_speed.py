@@ -243,6 +243,7 @@ def read_lengths(path: Path | None) -> list[int]:
     from embedex import Collection
     from embedex.documents import TextSettings, text_document
     from embedex.records import Record, redundant_prefix
+    from embedex.sources.files import escapes_ascii
     from embedex.tokens import WordPiece
 
     if path.is_dir():
@@ -252,7 +253,7 @@ def read_lengths(path: Path | None) -> list[int]:
     if lines[0].strip().isdigit():
         return [int(line) for line in lines if line.strip()]
     values = [json.loads(line) for line in lines if line.strip()]
-    settings = TextSettings(redundant_prefix(values))
+    settings = TextSettings(redundant_prefix(values), ascii=escapes_ascii([path]))
     texts = [text_document(Record(str(number), value), settings).text for number, value in enumerate(values)]
     return [count + PREFIX_TOKENS for count in WordPiece.load().count(texts)]
 
