@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 import dex
 from embedex import Collection, Record, similarity
+from embedex.collection import IMAGE_WEIGHT
 from embedex.documents import TextSettings, read_picture, text_document
 from embedex.encoders import descriptor
 from embedex.encoders.wordllama import WordLlama
@@ -174,6 +175,39 @@ def picture_variants(pictured: Task, vectors: NDArray[np.float32], files: Sequen
     compare("Picture variants", pictured, tops)
 
 
+def weights(collection: Collection, pictured: Task) -> None:
+    """Text and pictures together, by the picture's share, with the spread of both sides evened out or not."""
+    rows: list[list[object]] = []
+    default: dict[bool, NDArray[np.float64]] = {}
+    known = np.bincount(pictured.families)[pictured.families] > 1
+    clusters = list(pictured.families[known])
+    place = {id_: i for i, id_ in enumerate(collection.ids)}
+    for centred in (True, False):
+        sides = []
+        names: tuple[By, ...] = ("text", "image")
+        for by in names:
+            compared = collection._compared(by, centred, "")
+            row = {int(at): i for i, at in enumerate(compared.rows)}
+            sides.append(compared.vectors[[row[place[id_]] for id_ in pictured.ids]])
+        for standard in (False, True):
+            for weight in (0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 1):
+                share = similarity.standard_weight(sides[0], sides[1], weight) if standard else weight
+                top = by_vectors(similarity.fuse(*sides, share))
+                recall = pictured.recall(top)[known]
+                if weight == 0.5 and not standard:
+                    default[centred] = recall
+                rows.append([
+                    "centred" if centred else "raw", "standardised" if standard else "as it is", weight, float(share),
+                    float(recall.mean()), dex.interval(recall, clusters), pictured.type_share(top), recall,
+                ])  # fmt: skip
+    for row in rows:
+        recall = row.pop()
+        assert isinstance(recall, np.ndarray)
+        row.append(dex.interval(recall - default[row[0] == "centred"], clusters))
+    columns = ("cosine", "spread", "weight", "share", f"recall@{K}", "95 %", "sharing a type", "change to 0.5 as it is")
+    dex.show(f"Text and pictures, by the picture's weight; the default is {IMAGE_WEIGHT}, standardised", columns, rows)
+
+
 def main() -> None:
     parser = dex.arguments(__doc__)
     dex.add_tables(parser)
@@ -195,6 +229,7 @@ def main() -> None:
     seen = [i for i, item in enumerate(items) if item.id in row]
     pictured = task.part(seen)
     shipped(collection, task, pictured)
+    weights(collection, pictured)
     text_variants(task, records, {item.id for item in collection.items()}, collection.manifest.text)
     files = [picture for i in seen if (picture := items[i].picture)]
     picture_variants(pictured, image.vectors[[row[id_] for id_ in pictured.ids]], files)

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from embedex.cli import tables
-from embedex.collection import Collection, EmbedReport
+from embedex.collection import IMAGE_WEIGHT, Collection, EmbedReport
 from embedex.documents import passages, read_picture
 from embedex.encoders import registry
 from embedex.encoders.base import EncoderDescription
@@ -225,9 +225,18 @@ def centred(vectors: dict[str, Vectors], main: Callable[[str], bool] = lambda _:
     return {id_: (each / np.linalg.norm(each)).astype(np.float32) for id_, each in moved.items()}
 
 
-def fused(text: dict[str, Vectors], image: dict[str, Vectors]) -> dict[str, Vectors]:
-    both = {id_: np.concatenate([text[id_], image[id_]]) for id_ in text if id_ in image}
-    return {id_: (each / 2**0.5).astype(np.float32) for id_, each in both.items()}
+def spread(vectors: Sequence[Vectors]) -> float:
+    """The standard deviation of the scores of all pairs."""
+    return float(np.std([one.astype(np.float64) @ other for one, other in combinations(vectors, 2)]))
+
+
+def fused(text: dict[str, Vectors], image: dict[str, Vectors], weight: float = IMAGE_WEIGHT) -> dict[str, Vectors]:
+    """Text and picture side by side, so that scores are the mean of both, each divided by its spread first."""
+    ids = [id_ for id_ in text if id_ in image]
+    shares = (1 - weight) / spread([text[id_] for id_ in ids]), weight / spread([image[id_] for id_ in ids])
+    parts = [np.sqrt(share / sum(shares)) for share in shares]
+    both = {id_: np.concatenate([text[id_] * parts[0], image[id_] * parts[1]]) for id_ in ids}
+    return {id_: each.astype(np.float32) for id_, each in both.items()}
 
 
 def ranked(scores: dict[str, float], k: int) -> list[tuple[str, float]]:
@@ -593,6 +602,46 @@ def test_pairs_of_nothing_or_of_places_are_refused(things: Collection) -> None:
         things.pairs(by="map")
 
 
+# ── text and pictures, weighed ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.2, 0.5, 1.0])
+def test_weighed_scores_are_those_of_brute_force(things: Collection, pictures: dict[str, Path], weight: float) -> None:
+    vectors = fused(centred(text_vectors()), centred(image_vectors(pictures)), weight)
+    result = things.similar("7", k=5, by="fused", image_weight=weight)
+    scores = {id_: float(vector @ vectors["7"]) for id_, vector in vectors.items() if id_ != "7"}
+    agree(result.hits, ranked(scores, 5))
+    assert f"pictures weigh {weight:g} of 1" in result.basis.caption()
+
+
+def test_weights_at_the_ends_are_one_side_alone(things: Collection) -> None:
+    pictured = [item.id for item in things.items() if item.picture]
+    sides: dict[By, float] = {"text": 0, "image": 1}
+    for by, weight in sides.items():
+        alone = [hit.item.id for hit in things.similar("7", k=30, by=by).hits if hit.item.id in pictured]
+        both = [hit.item.id for hit in things.similar("7", k=30, by="fused", image_weight=weight).hits]
+        assert both == alone
+
+
+def test_every_question_by_both_takes_a_weight_and_none_by_one_does(things: Collection) -> None:
+    one, other = (things.pairs(by="fused", image_weight=weight).matrix for weight in (0.1, 0.9))
+    assert np.abs(one - other).max() > 0.05
+    assert [hit.value for hit in things.unusual(by="fused", image_weight=0.1).hits] != [
+        hit.value for hit in things.unusual(by="fused", image_weight=0.9).hits
+    ]
+    a_map = things.fit_map(method="pca", by="fused", image_weight=0.9)
+    assert a_map.parameters["image_weight"] == 0.9
+    asks: list[Callable[[], object]] = [
+        lambda: things.similar("7", image_weight=0.5),
+        lambda: things.unusual(by="image", image_weight=0.5),
+        lambda: things.pairs(image_weight=0.5),
+        lambda: things.similar("7", by="map", image_weight=0.5),
+    ]
+    for ask in asks:
+        with pytest.raises(InputError, match="--image-weight is for text and pictures together"):
+            ask()
+
+
 # ── maps ────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -661,6 +710,74 @@ def test_a_map_says_when_the_embeddings_have_changed_since(make: Callable[..., C
     assert changed.fit_map(method="pca", by="text").basis.note == ""
 
 
+def test_a_map_tells_how_far_it_can_be_believed_and_keeps_that(things: Collection) -> None:
+    fitted = things.fit_map(method="pca", by="text")
+    told = fitted.fidelity
+    assert told is not None
+    assert (told.nearest, told.measured, told.stable, told.seeds) == (10, 23, None, 1)
+    assert told.kept.shape == (23,)
+    assert 0 < told.continuity < 1
+    read = Collection.open(things.folder).read_map().fidelity
+    assert read is not None
+    np.testing.assert_array_equal(read.kept, told.kept)
+    assert (read.trustworthiness, read.continuity) == (told.trustworthiness, told.continuity)
+
+
+def test_a_map_without_measures_as_an_older_embedex_wrote_it_is_read(things: Collection) -> None:
+    a_map = things.fit_map(method="pca", by="text")
+    store = Store(things.folder)
+    stored = store.read_map("pca")
+    assert stored is not None
+    store.write_map("pca", replace(stored, fidelity=None))
+    old = Collection.open(things.folder)
+    assert old.read_map().fidelity is None
+    np.testing.assert_array_equal(old.read_map().coordinates, a_map.coordinates)
+    assert "believed" not in old.similar("6", by="map").basis.caption()
+
+
+def test_measures_follow_their_records_and_warn_who_asks(make: Callable[..., Collection], things: Collection) -> None:
+    things.fit_map(method="pca", by="text")
+    store = Store(things.folder)
+    stored = store.read_map("pca")
+    assert stored is not None
+    kept = np.linspace(0.3, 0.9, 23).astype(np.float32)
+    kept[[2, 10]] = 0.1
+    assert stored.fidelity is not None
+    store.write_map("pca", replace(stored, fidelity=replace(stored.fidelity, kept=kept)))
+    collection = make([record for record in reversed(THINGS) if record.id != "5"])
+    told = collection.read_map().fidelity
+    assert told is not None
+    assert told.kept.tolist() == np.delete(kept, 4).tolist()
+    doubted = collection.similar("11", by="map").basis.caption()
+    assert "the place of Thing 11 is not to be believed: 1 of its 10 nearest are near it there" in doubted
+    assert "believed" not in collection.similar("12", by="map").basis.caption()
+    assert "2 of these places are not to be believed" in collection.unusual(k=30, by="map").basis.caption()
+
+
+def test_two_records_have_a_map_and_no_neighbourhood(things: Collection) -> None:
+    assert things.fit_map(method="pca", by="text", where="size < 3").fidelity is None
+
+
+def test_of_several_seeds_the_map_is_kept_that_agrees_best(things: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = np.random.default_rng(0)
+    common = chance.standard_normal((23, 2)).astype(np.float32)
+    maps = {4: chance.standard_normal((23, 2)).astype(np.float32), 5: common, 6: common + np.float32(0.01)}
+
+    def fake(_: object, dimensions: int, *, seed: int, **__: object) -> NDArray[np.float32]:
+        assert dimensions == 2
+        return maps[seed]
+
+    monkeypatch.setattr("embedex.projection.umap", fake)
+    seen: list[tuple[str, int, int]] = []
+    a_map = things.fit_map(by="text", seed=4, seeds=3, progress=lambda *each: seen.append(each))
+    assert a_map.parameters["seed"] == 5
+    np.testing.assert_array_equal(a_map.coordinates, common)
+    assert a_map.fidelity is not None
+    assert a_map.fidelity.seeds == 3
+    assert a_map.fidelity.stable is not None
+    assert seen == [("Fitting maps", 1, 3), ("Fitting maps", 2, 3), ("Fitting maps", 3, 3)]
+
+
 def test_a_map_is_rid_of_what_a_killed_fit_left(things: Collection) -> None:
     left = things.folder / "maps/.pca.parquet.0123456789ab.part"
     left.parent.mkdir()
@@ -691,6 +808,11 @@ def test_a_map_of_records_that_are_gone_leaves_them_out(make: Callable[..., Coll
         ({"neighbours": 1}, "--neighbours 1"),
         ({"min_distance": 1.5}, "--min-dist 1.5"),
         ({"name": "../escape"}, "cannot name a map"),
+        ({"seeds": 0}, "--seeds 0"),
+        ({"seeds": 2}, "a PCA has no seed"),
+        ({"by": "text", "image_weight": 0.5}, "not for text"),
+        ({"by": "fused", "image_weight": 1.5}, "From 0 to 1"),
+        ({"by": "fused", "image_weight": float("nan")}, "From 0 to 1"),
         ({"where": "size < 0"}, "No record is left"),
         ({"where": "size < 5", "method": "umap"}, "too few for UMAP"),
     ],

@@ -28,6 +28,7 @@ FLOORS = {
     "encoders": 3,
     "store": 4,
     "embedding": 5,
+    "fidelity": 5,
     "similarity": 5,
     "projection": 5,
     "selection": 5,
@@ -43,6 +44,8 @@ SAME_FLOOR = {
     ("tokens", "documents"),  # tokens are counted in a document's text
     ("weights", "files"),  # a fetched file is written whole
     ("projection", "similarity"),  # nearest neighbours come from blocks of scores
+    ("fidelity", "projection"),  # a map's neighbourhoods are found as those that it was fitted to
+    ("fidelity", "similarity"),  # the size of a block
     ("gallery", "charts"),  # what is worth showing, and how it is drawn
     ("__main__", "cli"),
 }

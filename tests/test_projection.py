@@ -122,6 +122,15 @@ def test_umap_with_one_seed_is_one_map() -> None:
 
 
 @needs_umap
+def test_umap_takes_the_neighbours_that_it_is_given() -> None:
+    vectors, _ = clusters([15, 15])
+    alone = projection.umap(vectors, 2, seed=7)
+    np.testing.assert_array_equal(projection.umap(vectors, 2, seed=7, near=projection.nearest(vectors, 11)), alone)
+    others = vectors[np.random.default_rng(0).permutation(30)]
+    assert not np.allclose(projection.umap(vectors, 2, seed=7, near=projection.nearest(others, 5)), alone)
+
+
+@needs_umap
 @pytest.mark.parametrize("dimensions", [2, 3])
 def test_what_is_apart_stays_apart_in_umap(dimensions: int) -> None:
     vectors, labels = clusters([14, 17, 11])

@@ -51,6 +51,37 @@ def test_a_fused_score_is_the_mean_of_both_scores() -> None:
     np.testing.assert_allclose(fused @ fused.T, (text @ text.T + image @ image.T) / 2, atol=1e-6)
 
 
+@pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
+def test_a_weighed_score_is_the_weighed_mean_of_both_scores(weight: float) -> None:
+    text, image = unit(10, 8, 1), unit(10, 3, 2)
+    fused = similarity.fuse(text, image, weight)
+    expected = (1 - weight) * (text @ text.T) + weight * (image @ image.T)
+    np.testing.assert_allclose(fused @ fused.T, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("count", "dimension"), [(2, 8), (30, 4), (7, 50)])
+def test_the_spread_is_the_standard_deviation_over_all_pairs(count: int, dimension: int) -> None:
+    vectors = unit(count, dimension) * np.linspace(0.5, 1, count, dtype=np.float32)[:, None]  # and of any length
+    scores = (vectors.astype(np.float64) @ vectors.T.astype(np.float64))[np.triu_indices(count, 1)]
+    assert similarity.spread(vectors) == pytest.approx(scores.std(), abs=1e-7)
+
+
+def test_one_record_and_equal_records_have_no_spread() -> None:
+    assert similarity.spread(unit(1)) == 0
+    assert similarity.spread(np.repeat(unit(1), 5, axis=0)) == pytest.approx(0, abs=1e-7)
+
+
+def test_a_standard_weight_gives_both_sides_the_same_spread() -> None:
+    text, image = unit(40, 50, 1), unit(40, 3, 2)  # pictures in 3 dimensions differ far more
+    assert similarity.spread(image) > 2 * similarity.spread(text)
+    weight = similarity.standard_weight(text, image, 0.5)
+    shares = (1 - weight) * similarity.spread(text), weight * similarity.spread(image)
+    assert shares[0] == pytest.approx(shares[1])
+    assert [similarity.standard_weight(text, image, each) for each in (0, 1)] == [0, 1]
+    assert similarity.standard_weight(text, text, 0.3) == pytest.approx(0.3)
+    assert similarity.standard_weight(text, np.repeat(unit(1), 40, axis=0), 0.3) == 0.3, "nothing to even out"
+
+
 # ── the best ────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -16,6 +16,7 @@ from embedex.documents import TextSettings
 from embedex.encoders.base import EncoderDescription
 from embedex.errors import CollectionError
 from embedex.records import Record
+from embedex.results import Fidelity
 from embedex.store import SCHEMA, Embeddings, Index, Manifest, Passages, Store, StoredMap
 
 if TYPE_CHECKING:
@@ -399,6 +400,25 @@ def test_a_map_comes_back(tmp_path: Path, dimensions: int) -> None:
     np.testing.assert_array_equal(read.coordinates, coordinates)
     assert pq.read_table(tmp_path / "maps" / "umap.parquet").column_names == ["id", *"xyz"[:dimensions]]
     assert store.map_names() == ["umap"]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_map_comes_back_with_how_far_it_can_be_believed(tmp_path: Path, several: bool) -> None:
+    kept = np.asarray([0, 0.25, 1], np.float32)
+    stable = np.asarray([1, 0.5, 0.75], np.float32) if several else None
+    told = Fidelity(4, kept, stable, 0.875, 0.75, 3, 5 if several else 1, 0.5 if several else None)
+    store = Store(tmp_path)
+    store.write_map("umap", StoredMap(list("abc"), np.zeros((3, 2), np.float32), {}, "x", told))
+    read = store.read_map("umap")
+    assert read is not None
+    assert read.fidelity is not None
+    assert read.fidelity.kept.tolist() == kept.tolist()
+    assert (None if read.fidelity.stable is None else read.fidelity.stable.tolist()) == (
+        None if stable is None else stable.tolist()
+    )
+    assert replace(read.fidelity, kept=kept, stable=stable) == told
+    columns = pq.read_table(tmp_path / "maps" / "umap.parquet").column_names
+    assert columns == ["id", "x", "y", "kept", *(["stable"] if several else [])]
 
 
 # ── files that are not what they should be ──────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from embedex import embedding, projection, selection, similarity, tokens
+from embedex import embedding, fidelity, projection, selection, similarity, tokens
 from embedex.documents import (
     PADDED,
     ImageDocument,
@@ -35,6 +35,7 @@ from embedex.results import (
     Answers,
     Basis,
     By,
+    Fidelity,
     Hit,
     Item,
     Map,
@@ -65,6 +66,9 @@ class Progress(Protocol):
 
 MOST_GROUPS = 200
 """Beyond so many groups no table of their means is made."""
+
+IMAGE_WEIGHT = 0.25
+"""The picture's share where text and picture are compared together: measured, in docs/choices.md."""
 
 HEATMAP_SIDE = 2_048
 """The most rows of an all-pairs square; more records share a row."""
@@ -101,11 +105,13 @@ class _Compared:
         rows: int64, shape (m,): the records, ascending.
         vectors: float32, shape (m, d): ready to be multiplied; or coordinates of a map.
         basis: without its count of records.
+        fidelity: of a map, how far each place can be believed.
     """
 
     rows: NDArray[np.int64]
     vectors: NDArray[np.float32]
     basis: Callable[[int], Basis]
+    fidelity: Fidelity | None = None
 
 
 class Collection:
@@ -119,7 +125,9 @@ class Collection:
 
     def __init__(self, store: Store, manifest: Manifest, index: Index) -> None:
         self._store, self.manifest, self._index = store, manifest, index
-        self._ready: dict[tuple[By, bool, str], _Compared] = {}  # kept until this object embeds or fits a map
+        self._ready: dict[
+            tuple[By, bool, str, float | None], _Compared
+        ] = {}  # kept until this object embeds or fits a map
 
     @classmethod
     def open(cls, folder: str | Path) -> Collection:
@@ -501,6 +509,7 @@ class Collection:
         everything: bool = False,
         centred: bool | None = None,
         map_name: str = "",
+        image_weight: float | None = None,
     ) -> Similar:
         """The records most similar to one record.
 
@@ -513,6 +522,8 @@ class Collection:
             everything: also the records that the collection leaves out by default.
             centred: subtract the collection's mean first; None does, because it ranks better.
             map_name: which map, with ``by="map"``; the only one may be left out.
+            image_weight: with ``by="fused"`` the picture's share, 0 to 1, of the spread of all scores; the text has
+                the rest. None takes `IMAGE_WEIGHT`.
 
         Raises:
             UnknownRecordError: there is no such record, or several of that name.
@@ -524,7 +535,7 @@ class Collection:
 
         _at_least_one(k, "k")
         row = selection.find(query, self._index.ids, self._index.names)
-        compared = self._compared(by, centred is not False, map_name)
+        compared = self._compared(by, centred is not False, map_name, image_weight)
         position = int(np.searchsorted(compared.rows, row))
         if position == len(compared.rows) or compared.rows[position] != row:
             raise self._nothing_to_compare(row, by)
@@ -537,6 +548,9 @@ class Collection:
         else:
             values = compared.vectors[chosen] @ compared.vectors[position]
         basis = compared.basis(len(chosen))
+        if compared.fidelity and compared.fidelity.doubted[position]:
+            place = f"the place of {self._index.names[row]} is not to be believed: {compared.fidelity.told(position)}"
+            basis = replace(basis, note=" · ".join(note for note in (basis.note, place) if note))
         hits = self._hits(compared.rows[chosen], values, k, per_group, basis.measure, lowest=by == "map")
         return Similar(self._item(row), hits, per_group, basis)
 
@@ -550,6 +564,7 @@ class Collection:
         everything: bool = False,
         centred: bool | None = None,
         map_name: str = "",
+        image_weight: float | None = None,
     ) -> Unusual:
         """The records with the lowest median similarity to all others (or the highest median distance in the map).
 
@@ -559,7 +574,7 @@ class Collection:
         import numpy as np
 
         _at_least_one(k, "k")
-        compared = self._compared(by, centred is True, map_name)
+        compared = self._compared(by, centred is True, map_name, image_weight)
         chosen = np.flatnonzero(self._chosen(where, everything)[compared.rows])
         if len(chosen) < 2:
             raise InputError(
@@ -570,6 +585,11 @@ class Collection:
         medians = projection.median_distances(vectors) if by == "map" else similarity.medians(vectors)
         basis = compared.basis(len(chosen))
         hits = self._hits(compared.rows[chosen], medians, k, per_group, basis.measure, lowest=by != "map")
+        if compared.fidelity:
+            at = np.searchsorted(compared.rows, [self._rows[hit.item.id] for hit in hits])
+            if doubted := int(compared.fidelity.doubted[at].sum()):
+                told = f"{doubted} of these places {'is' if doubted == 1 else 'are'} not to be believed"
+                basis = replace(basis, note=" · ".join(note for note in (basis.note, told) if note))
         return Unusual(hits, per_group, basis)
 
     def ask(
@@ -722,6 +742,7 @@ class Collection:
         centred: bool | None = None,
         map_name: str = "",
         side: int = HEATMAP_SIDE,
+        image_weight: float | None = None,
     ) -> Pairs:
         """All pairs as one square, group by group; with more than `side` records, tiles of pairs.
 
@@ -731,7 +752,7 @@ class Collection:
 
         if by == "map":
             raise InputError("All pairs are compared by text, image or fused, not by map.")
-        compared = self._compared(by, centred is True, map_name)
+        compared = self._compared(by, centred is True, map_name, image_weight)
         chosen = np.flatnonzero(self._chosen(where, everything)[compared.rows])
         if len(chosen) == 0:
             raise InputError("No record is left to compare.", cure=self._wider(where, everything))
@@ -761,20 +782,26 @@ class Collection:
         neighbours: int = 5,
         min_distance: float = 0.0,
         seed: int = 0,
+        seeds: int = 1,
         where: str = "",
         everything: bool = False,
         centred: bool | None = None,
         name: str = "",
+        image_weight: float | None = None,
+        progress: Progress | None = None,
     ) -> Map:
-        """Fit a map and keep it in the collection.
+        """Fit a map, measure how far it can be believed, and keep it in the collection.
 
         Args:
             method: ``umap`` or ``pca``.
             by: ``text``, ``image`` or ``fused``; None fuses where at least half of the records have a picture.
             dimensions: 2 or 3.
             neighbours, min_distance, seed: UMAP's.
-            where, everything, centred: see `similar`.
+            seeds: how many maps UMAP fits, from `seed` on. The one is kept whose neighbourhoods agree best with those
+                of the others, and each place is told how stable it is.
+            where, everything, centred, image_weight: see `similar`.
             name: the map's name, the method's if left out.
+            progress: see `Progress`.
 
         Raises:
             MissingExtraError: UMAP is not installed.
@@ -793,10 +820,13 @@ class Collection:
             raise InputError(f"--neighbours {neighbours} is too few.", allowed="At least 2.")
         if not 0 <= min_distance <= 1:
             raise InputError(f"--min-dist {min_distance} is out of range.", allowed="From 0 to 1.")
+        if seeds < 1 or (seeds > 1 and method != "umap"):
+            allowed_seeds = "At least 1; more than 1 with --method umap, since a PCA has no seed."
+            raise InputError(f"--seeds {seeds} with --method {method} cannot be.", allowed=allowed_seeds)
         name = name or method
         if not name.replace("-", "").replace("_", "").isalnum():
             raise InputError(f"{name!r} cannot name a map.", allowed="Letters, digits, - and _.")
-        compared = self._compared(by, centred is not False, "")
+        compared = self._compared(by, centred is not False, "", image_weight)
         chosen = np.flatnonzero(allowed[compared.rows])
         if len(chosen) == 0:
             raise InputError("No record is left to place.", cure=self._wider(where, everything))
@@ -809,22 +839,35 @@ class Collection:
             "measure": basis.measure,
             "dimensions": dimensions,
         }
-        if method == "umap":
-            coordinates = projection.umap(
-                vectors, dimensions, neighbours=neighbours, min_distance=min_distance, seed=seed
+        if by == "fused":
+            parameters["image_weight"] = IMAGE_WEIGHT if image_weight is None else image_weight
+        near = None
+        if method == "umap" and len(vectors) > neighbours:
+            near = projection.nearest(vectors, max(neighbours, fidelity.neighbourhood(len(vectors)) + 1))
+        maps = []
+        for number in range(seeds):
+            maps.append(
+                projection.umap(
+                    vectors, dimensions, neighbours=neighbours, min_distance=min_distance, seed=seed + number, near=near
+                )
+                if method == "umap"
+                else projection.pca(vectors, dimensions)
             )
+            if progress and seeds > 1:
+                progress("Fitting maps", number + 1, seeds)
+        kept = fidelity.most_agreed(maps)
+        measured = fidelity.measure(vectors, maps, kept, near)
+        if method == "umap":
             parameters |= {
                 "neighbours": neighbours,
                 "min_distance": min_distance,
-                "seed": seed,
+                "seed": seed + kept,
                 "epochs": projection.EPOCHS,
             }
-        else:
-            coordinates = projection.pca(vectors, dimensions)
         parameters["missing"] = int(allowed.sum()) - len(chosen)
         ids = [self._index.ids[row] for row in compared.rows[chosen]]
         self._ready.clear()
-        stored = StoredMap(ids, coordinates, parameters, self._store.digest(_files(by)))
+        stored = StoredMap(ids, maps[kept], parameters, self._store.digest(_files(by)), measured)
         with self._store.writing():
             sweep_parts(self.folder / "maps")
             self._store.write_map(name, stored)
@@ -851,7 +894,8 @@ class Collection:
         encoder = f"{parameters['method']} of {parameters['encoder']}"
         basis = Basis(self.title, "map", encoder, "distance", len(rows), note)
         items = [self._item(row) for row in rows]
-        return Map(name, items, stored.coordinates[here], parameters, int(parameters["missing"]), basis)
+        measured = stored.fidelity and stored.fidelity.part(here)
+        return Map(name, items, stored.coordinates[here], parameters, int(parameters["missing"]), basis, measured)
 
     def _map_name(self, name: str) -> str:
         names = self.maps
@@ -961,13 +1005,20 @@ class Collection:
             rows, vectors = rows[fresh], vectors[fresh]
         return Embeddings(self._index.ids, hashes, rows, vectors, stored.description, stored.made_from)
 
-    def _compared(self, by: By, centred: bool, map_name: str) -> _Compared:
-        key = (by, centred, map_name)
+    def _compared(self, by: By, centred: bool, map_name: str, image_weight: float | None = None) -> _Compared:
+        if image_weight is not None:
+            if by != "fused":
+                raise InputError(
+                    f"--image-weight is for text and pictures together, not for {by}.", cure="Add --by fused."
+                )
+            if not 0 <= image_weight <= 1:
+                raise InputError(f"--image-weight {image_weight} is out of range.", allowed="From 0 to 1.")
+        key = (by, centred, map_name, image_weight)
         if key not in self._ready:
-            self._ready[key] = self._prepare(by, centred, map_name)
+            self._ready[key] = self._prepare(by, centred, map_name, image_weight)
         return self._ready[key]
 
-    def _prepare(self, by: By, centred: bool, map_name: str) -> _Compared:
+    def _prepare(self, by: By, centred: bool, map_name: str, image_weight: float | None) -> _Compared:
         import numpy as np
 
         if by == "map":
@@ -978,7 +1029,8 @@ class Collection:
             def map_basis(count: int) -> Basis:
                 return replace(a_map.basis, count=count)
 
-            return _Compared(rows[order], a_map.coordinates[order], map_basis)
+            measured = a_map.fidelity and a_map.fidelity.part(order)
+            return _Compared(rows[order], a_map.coordinates[order], map_basis, measured)
         parts = [self._embeddings(name) for name in _files(by)]
         rows = parts[0].rows if len(parts) == 1 else np.intersect1d(parts[0].rows, parts[1].rows)
         sides = []
@@ -989,12 +1041,19 @@ class Collection:
                 mean = vectors[main if main.any() else slice(None)].mean(axis=0, dtype=np.float64)
                 vectors = similarity.centre(vectors, mean.astype(np.float32))
             sides.append(vectors[np.searchsorted(part.rows, rows)] if len(parts) > 1 else vectors)
-        vectors = similarity.fuse(*sides) if len(sides) > 1 else sides[0]
         encoder = " + ".join(part.description.name for part in parts)
         measure: Measure = "centred cosine" if centred else "cosine"
         note = next(
             (note for name, part in zip(_files(by), parts, strict=True) if (note := self._note(name, part))), ""
         )
+        vectors = sides[0]
+        if len(sides) > 1:
+            weight = IMAGE_WEIGHT if image_weight is None else image_weight
+            main = self._index.main[rows]
+            of_main = [side[main] if main.any() else side for side in sides]
+            vectors = similarity.fuse(*sides, similarity.standard_weight(of_main[0], of_main[1], weight))
+            told = f"pictures weigh {weight:g} of 1"
+            note = f"{told} · {note}" if note else told
 
         def basis(count: int) -> Basis:
             return Basis(self.title, by, encoder, measure, count, note)

@@ -35,6 +35,13 @@ PLAIN_K = 10
 """Neighbours in a collection without groups."""
 
 
+MAP_SEEDS = 5
+"""Seeds of the map that is fitted where there is none, so that it shows which places hold."""
+
+MANY = 5_000
+"""Beyond so many records one seed has to do: each takes its time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exhibit:
     """One result worth showing.
@@ -142,7 +149,7 @@ def default_map(collection: Collection) -> Map:
         if name in collection.maps and not (kept := collection.read_map(name)).basis.note:
             return kept
     try:
-        return collection.fit_map()
+        return collection.fit_map(seeds=MAP_SEEDS if len(collection) <= MANY else 1)
     except (MissingExtraError, InputError):
         return collection.fit_map(method="pca")
 

@@ -58,6 +58,7 @@ def umap(
     neighbours: int = 5,
     min_distance: float = 0.0,
     seed: int = 0,
+    near: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None,
 ) -> NDArray[np.float32]:
     """UMAP from exact nearest neighbours.
 
@@ -67,6 +68,8 @@ def umap(
         neighbours: size of a neighbourhood, itself counted.
         min_distance: how close two places may be.
         seed: the same seed on the same machine gives the same map; across machines, keep the coordinates.
+        near: what `nearest` gives for these vectors, with at least `neighbours` columns; found here when None. UMAP
+            then searches nothing by itself, neither approximately nor otherwise.
 
     Returns:
         float32, shape (n, dimensions).
@@ -89,7 +92,7 @@ def umap(
             from umap import UMAP
     except ImportError as error:
         raise MissingExtraError("A UMAP map", "umap") from error
-    positions, distances = nearest(vectors, neighbours)
+    positions, distances = (part[:, :neighbours] for part in near or nearest(vectors, neighbours))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "n_jobs overridden by seed": that is meant
         fitted = UMAP(
@@ -102,7 +105,7 @@ def umap(
             n_jobs=1,
             # The spectral start needs more records than it has components to find.
             init="spectral" if len(vectors) > 3 * neighbours + dimensions else "random",
-            precomputed_knn=(positions, distances, None),
+            precomputed_knn=(np.ascontiguousarray(positions), np.ascontiguousarray(distances), None),
         ).fit_transform(vectors)
     return np.asarray(fitted, dtype=np.float32)
 

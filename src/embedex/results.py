@@ -6,8 +6,9 @@ closer; `Basis.measure` says which one a result holds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -171,6 +172,63 @@ class Pairs:
     group_means: NDArray[np.float32]
 
 
+DOUBT_KEPT = 0.2
+"""A place that keeps a smaller share of its neighbourhood is not to be believed (docs/choices.md)."""
+
+DOUBT_STABLE = 0.5
+"""Nor one of whose neighbours a smaller share stays from one seed to another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """How far a map can be believed; every number is from 0 to 1, and higher is better.
+
+    Attributes:
+        nearest: how many neighbours make a neighbourhood: 10, or fewer than half of the records.
+        kept: float32, shape (n,): of each record's nearest in the map, the share that are among its nearest by the
+            embeddings that the map was fitted on.
+        stable: float32, shape (n,): of its nearest in the map of one seed, the share among its nearest in the map of
+            another, as a mean over pairs of seeds; None where there was one seed.
+        trustworthiness: 1 where all that are near in the map are near by the embeddings.
+        continuity: 1 where all that are near by the embeddings are near in the map.
+        measured: over how many records these two are means: all, or a sample of a large collection.
+        seeds: how many maps were fitted.
+        arrangement: how well the maps of two seeds lie on one another, as a mean over pairs; None for one seed.
+    """
+
+    nearest: int
+    kept: NDArray[np.float32]
+    stable: NDArray[np.float32] | None
+    trustworthiness: float
+    continuity: float
+    measured: int
+    seeds: int = 1
+    arrangement: float | None = None
+
+    @property
+    def doubted(self) -> NDArray[np.bool_]:
+        """Whose places are not to be believed; shape (n,)."""
+        doubted: NDArray[np.bool_] = self.kept < DOUBT_KEPT
+        return doubted if self.stable is None else doubted | (self.stable < DOUBT_STABLE)
+
+    @property
+    def rule(self) -> str:
+        """What is true of a place that is not to be believed, in words."""
+        fewest = math.ceil(DOUBT_KEPT * self.nearest)
+        kept = f"fewer than {fewest}" if fewest > 1 else "none"
+        lost = "" if self.stable is None else ", or over half of what is near it changes with the seed"
+        return f"{kept} of its {self.nearest} nearest {'are' if fewest > 1 else 'is'} near it in the map{lost}"
+
+    def told(self, row: int) -> str:
+        """What one place keeps, in words."""
+        kept = f"{round(self.nearest * float(self.kept[row]))} of its {self.nearest} nearest are near it there"
+        return kept if self.stable is None else f"{kept}, and {self.stable[row]:.0%} of those stay with another seed"
+
+    def part(self, rows: NDArray[np.int64] | Sequence[int]) -> Fidelity:
+        """The same of some of the records, in that order; the numbers of the whole map stay."""
+        return replace(self, kept=self.kept[rows], stable=None if self.stable is None else self.stable[rows])
+
+
 @dataclass(frozen=True, slots=True)
 class Map:
     """Places of records in 2D or 3D.
@@ -182,6 +240,7 @@ class Map:
         parameters: how it was fitted: method, seed, neighbours and so on, as written in its file.
         missing: how many records have no place, for want of an embedding.
         basis: what it was fitted on; the measure is ``distance``.
+        fidelity: how far it can be believed; None for fewer than three records, and for a map of an older embedex.
     """
 
     name: str
@@ -190,6 +249,7 @@ class Map:
     parameters: dict[str, str | int | float]
     missing: int
     basis: Basis
+    fidelity: Fidelity | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,12 +36,61 @@ def centre(vectors: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray[n
     return centred
 
 
-def fuse(text: NDArray[np.float32], image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Text and picture side by side, both with the same weight, as one unit vector; shape (n, d_text + d_image)."""
+def fuse(text: NDArray[np.float32], image: NDArray[np.float32], weight: float = 0.5) -> NDArray[np.float32]:
+    """Text and picture side by side as one unit vector, so that a score is the weighted mean of two scores.
+
+    Args:
+        text: shape (n, d_text).
+        image: shape (n, d_image).
+        weight: the picture's share, 0 to 1.
+
+    Returns:
+        float32, shape (n, d_text + d_image).
+    """
     import numpy as np
 
-    fused: NDArray[np.float32] = np.concatenate([text, image], axis=1) * np.float32(np.sqrt(0.5))
+    sides = [text * np.float32(np.sqrt(1 - weight)), image * np.float32(np.sqrt(weight))]
+    fused: NDArray[np.float32] = np.concatenate(sides, axis=1)
     return fused
+
+
+def spread(vectors: NDArray[np.float32]) -> float:
+    """The standard deviation of the scores of all pairs of two different records.
+
+    Exact, without a pair being written down: the squares of all scores add up to the squares of the d x d matrix of
+    second moments. 0 for fewer than two records.
+
+    Args:
+        vectors: shape (n, d).
+    """
+    import numpy as np
+
+    count = len(vectors)
+    if count < 2:
+        return 0.0
+    double = vectors.astype(np.float64)
+    lengths = np.einsum("ij,ij->i", double, double)
+    pairs = count * (count - 1)
+    mean = (np.square(double.sum(axis=0)).sum() - lengths.sum()) / pairs
+    squares = (np.square(double.T @ double).sum() - np.square(lengths).sum()) / pairs
+    return float(np.sqrt(max(0.0, squares - mean * mean)))
+
+
+def standard_weight(text: NDArray[np.float32], image: NDArray[np.float32], weight: float) -> float:
+    """The picture's share for `fuse` that gives it `weight` once the scores of both have the same spread.
+
+    Scores of pictures may differ from pair to pair far more than scores of texts, or far less; unless that is evened
+    out, the side that differs more decides alone. Where one of them does not differ at all, nothing is evened out.
+
+    Args:
+        text, image: shapes (n, d_text) and (n, d_image).
+        weight: the picture's share of the spread, 0 to 1.
+    """
+    spreads = spread(text), spread(image)
+    if min(spreads) < 1e-9:
+        return weight
+    shares = (1 - weight) / spreads[0], weight / spreads[1]
+    return shares[1] / (shares[0] + shares[1])
 
 
 def best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:

@@ -34,6 +34,7 @@ from embedex.encoders.base import EncoderDescription
 from embedex.errors import CollectionError, InputError
 from embedex.files import atomic_bytes, atomic_write
 from embedex.records import JSON, Record, minify
+from embedex.results import Fidelity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,6 +58,9 @@ ROW_GROUP = 1 << 16
 """Rows of a Parquet file that are written, and may be read, at once."""
 
 _METADATA = b"embedex"
+
+_PER_PLACE = ("kept", "stable")
+"""What `Fidelity` has of each place: columns of a map's file. The rest of it stands in the file's metadata."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +166,14 @@ class StoredMap:
         coordinates: float32, shape (n, 2 or 3).
         parameters: how it was fitted.
         made_from: `Store.digest` of the embeddings that it was fitted on.
+        fidelity: how far each place and the whole can be believed; None where that was not measured.
     """
 
     ids: list[str]
     coordinates: NDArray[np.float32]
     parameters: dict[str, str | int | float]
     made_from: str = ""
+    fidelity: Fidelity | None = None
 
 
 class Store:
@@ -551,13 +557,19 @@ class Store:
         return sorted(path.stem for path in (self.folder / MAPS).glob("*.parquet"))
 
     def write_map(self, name: str, stored: StoredMap) -> None:
-        """Write ``maps/{name}.parquet``: id, x, y and perhaps z."""
+        """Write ``maps/{name}.parquet``: id, x, y and perhaps z; kept and stable where they were measured."""
         import pyarrow as pa
 
         columns = {"id": pa.array(stored.ids, pa.string())}
         for axis, values in zip("xyz", stored.coordinates.T, strict=False):
             columns[axis] = pa.array(values, pa.float32())
-        metadata = {"parameters": stored.parameters, "made_from": stored.made_from}
+        metadata: dict[str, Any] = {"parameters": stored.parameters, "made_from": stored.made_from}
+        if stored.fidelity:
+            for column in _PER_PLACE:
+                if (values := getattr(stored.fidelity, column)) is not None:
+                    columns[column] = pa.array(values, pa.float32())
+            whole = {each.name: getattr(stored.fidelity, each.name) for each in fields(stored.fidelity)}
+            metadata["fidelity"] = {key: value for key, value in whole.items() if key not in _PER_PLACE}
         self._write(self.folder / MAPS / f"{name}.parquet", [pa.table(columns)], metadata)
 
     def read_map(self, name: str) -> StoredMap | None:
@@ -571,13 +583,21 @@ class Store:
         path = self.folder / MAPS / f"{name}.parquet"
         if not path.exists():
             return None
-        table, metadata = self._read(path, ("id", "x", "y"), ("parameters", "made_from"))
+        with self._opened(path) as file:
+            metadata = _metadata(file, ("id", "x", "y"), ("parameters", "made_from"))
+            table = file.read()
+            fidelity = None
+            if whole := metadata.get("fidelity"):  # maps of the first embedex have none
+                there = [column for column in _PER_PLACE if column == "kept" or column in table.column_names]
+                measured = {column: _numbers(table[column], np.float32) for column in there}
+                fidelity = Fidelity(**{"stable": None, **whole, **measured})
         axes = [axis for axis in "xyz" if axis in table.column_names]
         return StoredMap(
             table["id"].to_pylist(),
             np.column_stack([_numbers(table[axis], np.float32) for axis in axes]),
             metadata["parameters"],
             metadata["made_from"],
+            fidelity,
         )
 
     # --- Parquet ----------------------------------------------------------------------------------------------

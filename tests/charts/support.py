@@ -15,6 +15,7 @@ from embedex.results import (
     Answers,
     Basis,
     By,
+    Fidelity,
     Hit,
     Item,
     Map,
@@ -101,6 +102,12 @@ def pairs(count: int, *, groups: Sequence[tuple[str, int]] = (), by: By = "text"
 def a_map(records: Sequence[Item], *, dimensions: int = 2, missing: int = 0) -> Map:
     places = np.random.default_rng(6).normal(size=(len(records), dimensions)).astype(np.float32)
     return Map("umap-text", records, places, {"method": "umap", "seed": 7}, missing, basis("map", "distance"))
+
+
+def in_doubt(count: int) -> Fidelity:
+    """Half of the places kept, half not."""
+    kept = np.arange(count, dtype=np.float32) % 2
+    return Fidelity(10, kept, kept, 0.944, 0.893, count, 5, 0.5)
 
 
 def tokens(count: int = 200) -> TokenReport:

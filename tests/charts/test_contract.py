@@ -18,6 +18,7 @@ from .support import (
     AWKWARD,
     DATE,
     a_map,
+    in_doubt,
     answers,
     items,
     outside,
@@ -56,6 +57,9 @@ CHARTS: dict[str, Draw] = {
         replace(pairs(len(records), groups=_groups(records)), count=1025, basis=unusual([]).basis), date=DATE
     ),
     "map": lambda records: charts.map_chart(a_map(records), date=DATE, highlight=["pikachu", "1"]),
+    "map in doubt": lambda records: charts.map_chart(
+        replace(a_map(records), fidelity=in_doubt(len(records))), date=DATE
+    ),
     "map in 3D": lambda records: charts.map_chart(a_map(records, dimensions=3), date=DATE),
 }
 

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from embedex.charts import map_chart, save
 from embedex.charts.pictures import Picture
 from embedex.charts.style import OTHER, OWN_MARKS
+from embedex.results import Fidelity
 
 from .support import DATE, a_map, collisions, items, outside, words
 
@@ -137,6 +138,57 @@ def test_records_without_groups_need_no_legend() -> None:
     plain = map_chart(a_map(items(20, groups=0)), date=DATE)
     assert plain.get_figwidth() < map_chart(a_map(items(20)), date=DATE).get_figwidth()
     assert "no group" not in words(plain)
+
+
+def _told(count: int, *, doubted: tuple[int, ...] = (), stable: bool = False) -> Fidelity:
+    kept = np.full(count, 0.4, np.float32)
+    kept[list(doubted)] = 0.1
+    return Fidelity(10, kept, np.ones(count, np.float32) if stable else None, 0.9444, 0.8888, count)
+
+
+def _rings(figure: Figure) -> list[PathCollection]:
+    return [each for each in _dots(figure) if len(np.asarray(each.get_facecolor())) == 0]
+
+
+def test_a_place_in_doubt_is_a_ring_and_the_legend_says_so() -> None:
+    records = items(60, groups=3)
+    figure = map_chart(replace(a_map(records), fidelity=_told(60, doubted=(0, 1, 25), stable=True)), date=DATE)
+    (rings,) = _rings(figure)
+    edges = [to_hex(tuple(each), keep_alpha=False) for each in np.asarray(rings.get_edgecolor()).tolist()]
+    assert Counter(edges) == {OWN_MARKS[0].colour: 2, OWN_MARKS[1].colour: 1}
+    assert _count(figure) == 60
+    said = words(figure)
+    assert "place in doubt 3 fewer than 2 of its 10 nearest" in said
+    assert "changes with the seed" in said
+    assert "trustworthiness 0.94 · continuity 0.89" in said
+    assert not collisions(figure)
+    assert not outside(figure)
+
+
+def test_a_map_in_which_all_is_believed_has_no_ring_and_an_old_one_no_measures() -> None:
+    believed = map_chart(replace(a_map(items(20)), fidelity=_told(20)), date=DATE)
+    assert not _rings(believed)
+    assert "doubt" not in words(believed)
+    assert "continuity" in words(believed)
+    assert "continuity" not in words(map_chart(a_map(items(20)), date=DATE))
+
+
+def test_rings_stay_with_their_records_where_others_have_no_place() -> None:
+    result = replace(a_map(items(30, groups=3)), fidelity=_told(30, doubted=(29,)))
+    result.coordinates[3] = np.nan
+    (rings,) = _rings(map_chart(result, date=DATE))
+    assert to_hex(tuple(np.asarray(rings.get_edgecolor())[0].tolist()), keep_alpha=False) == OWN_MARKS[2].colour
+    flat = map_chart(replace(a_map(items(9, groups=0)), fidelity=_told(9, doubted=(2,))), date=DATE)
+    assert "place in doubt" in words(flat), "a legend, though there are no groups"
+
+
+def test_an_outlier_in_doubt_is_an_empty_triangle() -> None:
+    result = replace(a_map(items(100)), fidelity=_told(100, doubted=(3,)))
+    result.coordinates[[3, 4]] = [[-500, 0], [500, 0]]
+    figure = map_chart(result, date=DATE, pictures=0)
+    (triangles,) = [artist for artist in figure.artists if isinstance(artist, PathCollection)]
+    assert np.asarray(triangles.get_facecolor())[:, 3].tolist() == [0, 1]
+    assert np.asarray(triangles.get_linewidth()).tolist() == [0.8, 0]
 
 
 def test_three_dimensions_are_two_views() -> None:

@@ -141,7 +141,7 @@ def test_csv_can_be_read_and_holds_the_rows_of_the_table(run: Run, kind: str) ->
     assert rows
     assert {len(row) for row in rows} == {len(head)}
     if kind == "map":  # its table for people holds the settings instead
-        assert (head, len(rows)) == (["id", "name", "group", "x", "y", "z"], 38)
+        assert (head, len(rows)) == (["id", "name", "group", "x", "y", "z", "kept"], 38)
         return
     table = plain(run(*ANSWERING[kind]).out)
     assert all(word in table for word in head if word not in ("path", "source", "settings"))  # they would leave no room
@@ -238,6 +238,8 @@ def test_a_chart_is_drawn_into_the_very_file_that_was_named(run: Run, kind: str,
 def test_a_map_for_people_says_where_its_places_are(run: Run) -> None:
     printed = run(*ANSWERING["map"])
     assert "method pca" in plain(printed.out)
+    assert "trustworthiness 0." in plain(printed.out)
+    assert "of 10 nearest kept" in plain(printed.out)
     assert "maps/solid.parquet" in printed.err
 
 
@@ -257,6 +259,9 @@ REFUSED = {
     "an unknown map": (["similar", "DEX", "M-01", "--by", "map", "--map", "mercator"], "There are: pca"),
     "a map of too few": (["map", "DEX", "--where", "year < 1740", "--as", "few"], "--method pca"),
     "a map of one neighbour": (["map", "DEX", "--neighbours", "1"], "At least 2."),
+    "seeds of what has none": (["map", "DEX", "--method", "pca", "--seeds", "3"], "a PCA has no seed"),
+    "a weight without pictures": (["similar", "DEX", "M-01", "--image-weight", "0.5"], "Add --by fused"),
+    "a weight beyond all": (["heatmap", "DEX", "--by", "fused", "--image-weight", "2"], "From 0 to 1"),
     "a map of nothing": (["map", "DEX", "--method", "pca", "--where", "false"], "No record is left"),
     "a map that leaves the folder": (["map", "DEX", "--method", "pca", "--as", "../x"], "cannot name a map"),
     "a heatmap of nothing": (["heatmap", "DEX", "--where", "false"], "No record is left"),

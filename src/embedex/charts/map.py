@@ -15,7 +15,7 @@ from matplotlib.transforms import Affine2D
 from numpy.typing import NDArray
 
 from embedex.charts import style
-from embedex.charts.lettering import LINE, shorten, width
+from embedex.charts.lettering import LINE, shorten, width, wrap
 from embedex.charts.pictures import draw_portrait
 from embedex.charts.style import BODY, BOTTOM, GREY, INK, MARGIN, OTHER, OWN_MARKS, SMALL, Mark
 from embedex.results import counted
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from embedex.results import Item, Map
+    from embedex.results import Fidelity, Item, Map
 
 _SIDE = 8.0
 _SIDE_3D = 5.9
@@ -65,8 +65,9 @@ def map_chart(result: Map, *, date: datetime.date, highlight: Sequence[str] = ()
 
     Returns:
         A figure with equal scales on both axes. Records far from all others would shrink the rest to a blot:
-        they are drawn at the border as triangles that point to where they are, with their names. A map in 3D
-        becomes two views, from the front and from above, without portraits.
+        they are drawn at the border as triangles that point to where they are, with their names. A place that is
+        not to be believed is a ring instead of a dot. A map in 3D becomes two views, from the front and from above,
+        without portraits.
     """
     coordinates = result.coordinates
     finite = [all(map(math.isfinite, place)) for place in coordinates.tolist()]
@@ -74,7 +75,9 @@ def map_chart(result: Map, *, date: datetime.date, highlight: Sequence[str] = ()
     places = coordinates[finite].astype(np.float64)
     flat = coordinates.shape[1] < 3
     marks = _marks(items)
-    legend = _LEGEND if len(marks) > 1 or any(item.group for item in items) else 0.0
+    told = result.fidelity and result.fidelity.part(np.flatnonzero(finite))
+    doubted = told.doubted if told else np.zeros(len(items), bool)
+    legend = _LEGEND if len(marks) > 1 or any(item.group for item in items) or doubted.any() else 0.0
     side = _SIDE if flat else _SIDE_3D
     across = side if flat else 2 * side + 0.4
     heads = 0.0 if flat else 0.3
@@ -83,7 +86,7 @@ def map_chart(result: Map, *, date: datetime.date, highlight: Sequence[str] = ()
     figure = style.sheet(
         MARGIN + across + legend + MARGIN, _NOTE + side + heads, f"A map of {result.basis.collection}",
         f"{counted(len(items))} · {result.name}{': ' if fit else ''}{fit}",
-        result.basis.caption(), date,
+        f"{result.basis.caption()}{_trust(result.fidelity)}", date,
     )  # fmt: skip
     if not items:
         return style.no_data(figure, "No record has a place in this map.")
@@ -91,18 +94,18 @@ def map_chart(result: Map, *, date: datetime.date, highlight: Sequence[str] = ()
     floor = BOTTOM + _NOTE
     outside: set[int] = set()
     views = [((0, 1), "")] if flat else [((0, 1), "from the front: x and y"), ((0, 2), "from above: x and z")]
-    for number, (axes, told) in enumerate(views):
+    for number, (axes, seen) in enumerate(views):
         left = MARGIN + number * (side + 0.4)
-        view = _View(figure, (left, floor, side, side), items, places[:, axes])
+        view = _View(figure, (left, floor, side, side), items, places[:, axes], doubted)
         view.draw_dots(marks)
         view.draw_highlights(set(highlight), portraits=flat and pictures > 0)
         view.draw_outliers(marks)
         if flat:
             view.draw_pictures(pictures)
         outside.update(np.flatnonzero(view.outside).tolist())
-        style.write(figure, left, floor + side + 0.15, told, BODY, bold=True, colour=GREY)
+        style.write(figure, left, floor + side + 0.15, seen, BODY, bold=True, colour=GREY)
     if legend:
-        _draw_legend(figure, items, marks, MARGIN + across + 0.25, floor + side)
+        _draw_legend(figure, items, marks, told, MARGIN + across + 0.25, floor + side)
     notes = ["Distances: Euclidean; the axes have no unit"]
     if outside:
         notes.append(f"Far outside the view, as triangles at its border: {counted(len(outside))}")
@@ -121,6 +124,7 @@ class _View:
     box: _Box
     items: Sequence[Item]
     places: Places
+    doubted: NDArray[np.bool_]
     outside: NDArray[np.bool_] = field(init=False)
     true: Places = field(init=False)
     """Where each record is, in inches."""
@@ -152,12 +156,22 @@ class _View:
         count = len(self.items)
         area = max(1.6, min(70.0, 420 / count**0.47)) * (side / _SIDE) ** 2
         opacity = 0.9 if count <= 300 else 0.75 if count <= 5_000 else 0.5 if count <= 30_000 else 0.35
-        for shape in sorted({mark.shape for mark in marks.values()}):
-            chosen = [each for each in inside if marks[self.items[each].group].shape == shape]
+        shapes = sorted({mark.shape for mark in marks.values()})
+        # rings first: what is to be believed lies on top
+        for hollow, shape in [(hollow, shape) for hollow in (True, False) for shape in shapes]:
+            chosen = [
+                each for each in inside
+                if marks[self.items[each].group].shape == shape and bool(self.doubted[each]) == hollow
+            ]  # fmt: skip
+            if not chosen and (hollow or len(shapes) > 1):
+                continue
+            colours = [marks[self.items[each].group].colour for each in chosen]
+            edge = 0.3 if count < 3_000 else 0.0
             axes.scatter(
                 self.inches[chosen, 0], self.inches[chosen, 1], s=area, marker=shape, alpha=opacity,
-                c=[marks[self.items[each].group].colour for each in chosen],
-                linewidths=0.3 if count < 3_000 else 0, edgecolors="white" if count < 3_000 else "none",
+                facecolors="none" if hollow else colours,
+                edgecolors=colours if hollow else "white" if edge else "none",
+                linewidths=max(0.5, 0.13 * math.sqrt(area)) if hollow else edge,
                 rasterized=count > _RASTERIZE_FROM,
             )  # fmt: skip
 
@@ -187,12 +201,14 @@ class _View:
         far: list[int] = np.flatnonzero(self.outside).tolist()
         if not far:
             return
+        colours = [marks[self.items[each].group].colour for each in far]
         triangles = PathCollection(
             [_ARROW.transformed(Affine2D().rotate(math.atan2(beyond[each, 1], beyond[each, 0]))) for each in far],
             offsets=self.inches[far],
             offset_transform=self.figure.dpi_scale_trans,
-            facecolors=[marks[self.items[each].group].colour for each in far],
-            linewidths=0,
+            facecolors=["none" if self.doubted[each] else colour for each, colour in zip(far, colours, strict=True)],
+            edgecolors=colours,
+            linewidths=[0.8 if self.doubted[each] else 0.0 for each in far],
             zorder=4,
         )
         triangles.set_transform(self.figure.dpi_scale_trans)
@@ -292,7 +308,16 @@ def _marks(items: Sequence[Item]) -> dict[str | None, Mark]:
     return {group: own.get(group or "", rest) for group in dict.fromkeys(item.group for item in items)}
 
 
-def _draw_legend(figure: Figure, items: Sequence[Item], marks: dict[str | None, Mark], left: float, top: float) -> None:
+def _trust(told: Fidelity | None) -> str:
+    """What the caption adds on how far the whole map can be believed."""
+    if told is None:
+        return ""
+    return f" · trustworthiness {told.trustworthiness:.2f} · continuity {told.continuity:.2f}"
+
+
+def _draw_legend(
+    figure: Figure, items: Sequence[Item], marks: dict[str | None, Mark], told: Fidelity | None, left: float, top: float
+) -> None:
     counts = Counter(item.group or None for item in items)
     entries = [(group, mark, counts[group]) for group, mark in marks.items() if group and mark != OTHER]
     others = [counts[group] for group, mark in marks.items() if group and mark == OTHER]
@@ -309,3 +334,13 @@ def _draw_legend(figure: Figure, items: Sequence[Item], marks: dict[str | None, 
         text = shorten(name, _LEGEND - 0.55 - width(tail, SMALL), BODY)
         style.write(figure, left + 0.16, y, text, BODY)
         style.write(figure, left + 0.26 + width(text, BODY), y, tail, SMALL, colour=GREY)
+    doubted = int(told.doubted.sum()) if told else 0
+    if told and doubted:
+        y = top - 0.12 - 0.25 * (len(entries) + 0.5)
+        key = Line2D([left], [y], marker="o", markersize=6, markerfacecolor="none", markeredgecolor=GREY)
+        key.set(markeredgewidth=1.1, transform=figure.dpi_scale_trans)
+        figure.add_artist(key)
+        style.write(figure, left + 0.16, y, "place in doubt", BODY)
+        style.write(figure, left + 0.26 + width("place in doubt", BODY), y, f"{doubted:,}", SMALL, colour=GREY)
+        rule = wrap(told.rule, _LEGEND - 0.4, SMALL, lines=6)
+        style.write(figure, left + 0.16, y - 0.12, rule, SMALL, colour=GREY, va="top")

@@ -213,6 +213,7 @@ def build_parser() -> argparse.ArgumentParser:
     heatmap.add_argument(
         "--by", choices=("text", "image", "fused"), default="text", help="what to compare (%(default)s)"
     )
+    _image_weight(heatmap)
     _selection(heatmap)
     _format(heatmap)
     _chart(heatmap)
@@ -227,10 +228,18 @@ def build_parser() -> argparse.ArgumentParser:
     a_map.add_argument(
         "--by", choices=("text", "image", "fused"), help="what to fit it on (fused where most have a picture)"
     )
+    _image_weight(a_map)
     a_map.add_argument("--dims", type=int, choices=(2, 3), default=2, help="dimensions (%(default)s)")
     a_map.add_argument("--neighbours", type=int, default=5, metavar="N", help="UMAP's n_neighbors (%(default)s)")
     a_map.add_argument("--min-dist", type=float, default=0.0, metavar="D", help="UMAP's min_dist (%(default)s)")
     a_map.add_argument("--seed", type=int, default=0, help="(%(default)s)")
+    a_map.add_argument(
+        "--seeds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="fit N maps, from --seed on; keep the one that agrees best with the others (%(default)s)",
+    )
     a_map.add_argument("--as", dest="map_name", default="", metavar="NAME", help="the map's name (its method)")
     _selection(a_map)
     _format(a_map)
@@ -300,6 +309,12 @@ def _selection(parser: argparse.ArgumentParser) -> None:
     measure.add_argument("--raw", dest="centred", action="store_false", help="compare the cosines as they are")
 
 
+def _image_weight(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--image-weight", type=float, metavar="W", help="with --by fused, the picture's share from 0 to 1 (0.25)"
+    )
+
+
 def _ranked(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-k", type=int, default=10, metavar="N", help="how many, overall or in each group (%(default)s)"
@@ -310,6 +325,7 @@ def _ranked(parser: argparse.ArgumentParser) -> None:
         default="text",
         help="what to compare (%(default)s)",
     )
+    _image_weight(parser)
     parser.add_argument("--per-group", action="store_true", help="the first N of each group")
     parser.add_argument("--map", dest="map_name", default="", metavar="NAME", help="which map, with --by map")
     _selection(parser)

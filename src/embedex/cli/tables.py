@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from embedex.cli.output import Cell, Table
 from embedex.collection import EmbedReport
 from embedex.results import TOKEN_LIMITS, Answers, Basis, Hit, Map, Pairs, Result, Similar, TokenReport, Unusual
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+DOUBTED_SHOWN = 10
+"""The most records whose places are not to be believed in a table for people."""
 
 GROUPS_SHOWN = 20
 """The most groups that a table of pairs for people has."""
@@ -26,8 +34,7 @@ def of(result: Result) -> Table:
         return answers(result)
     if isinstance(result, Pairs):
         return pairs(result)
-    settings: list[list[Cell]] = [[key.replace("_", " "), value] for key, value in result.parameters.items()]
-    return Table(["setting", "value"], settings, result.basis.caption())
+    return map_summary(result)
 
 
 def similar(result: Similar) -> Table:
@@ -79,13 +86,53 @@ def _means(labels: Sequence[str], means: Sequence[Sequence[float]], chosen: Sequ
     return Table(columns, [[labels[row], *(means[row][column] for column in chosen)] for row in chosen])
 
 
+def map_summary(result: Map) -> Table:
+    """How a map was fitted, and how far it can be believed."""
+    rows: list[list[Cell]] = [[key.replace("_", " "), value] for key, value in result.parameters.items()]
+    if told := result.fidelity:
+        rows += [["trustworthiness", told.trustworthiness], ["continuity", told.continuity]]
+        if told.measured < len(result.items):
+            rows.append(["these two measured on", told.measured])
+        rows.append([f"of {told.nearest} nearest kept", f"{_mean(told.kept):.0%}"])
+        if told.stable is not None and told.arrangement is not None:
+            rows.append(["maps fitted", told.seeds])
+            rows.append(["neighbours that stay with another seed", f"{_mean(told.stable):.0%}"])
+            rows.append(["arrangement shared with another seed", f"{told.arrangement:.0%}"])
+        rows.append(["places not to be believed", int(told.doubted.sum())])
+    return Table(["setting", "value"], rows, result.basis.caption())
+
+
+def doubted(result: Map) -> Table | None:
+    """The records whose places are not to be believed, the worst first; None where there is none."""
+    told = result.fidelity
+    if told is None or not told.doubted.any():
+        return None
+    among = told.doubted.nonzero()[0].tolist()
+    stable = told.kept if told.stable is None else told.stable
+    worst = sorted(among, key=lambda row: (told.kept[row], stable[row]))[:DOUBTED_SHOWN]
+    rows: list[list[Cell]] = []
+    for row in worst:
+        item = result.items[row]
+        cells: list[Cell] = [item.group, item.name, item.id, _share(told.kept, row)]
+        rows.append(cells if told.stable is None else [*cells, _share(told.stable, row)])
+    columns = ["group", "name", "id", "kept", *(["stable"] if told.stable is not None else [])]
+    left = len(among) - len(worst)
+    more = f" · {left:,} more; --format csv has them all" if left else ""
+    return Table(columns, rows, f"Not to be believed, for {told.rule}{more}")
+
+
 def places(result: Map) -> Table:
-    """Each record's place."""
-    axes = "xyz"[: result.coordinates.shape[1]]
+    """Each record's place, and how far it can be believed where that was measured."""
+    axes = list("xyz"[: result.coordinates.shape[1]])
     rows: list[list[Cell]] = [
         [item.id, item.name, item.group, *map(float, place)]
         for item, place in zip(result.items, result.coordinates, strict=True)
     ]
+    measured = {} if result.fidelity is None else {"kept": result.fidelity.kept, "stable": result.fidelity.stable}
+    for name, values in measured.items():
+        if values is not None:
+            axes.append(name)
+            rows = [[*cells, _share(values, row)] for row, cells in enumerate(rows)]
     settings = ", ".join(f"{key} {value}" for key, value in result.parameters.items())
     return Table(["id", "name", "group", *axes], rows, f"{result.basis.caption()} · {settings}", result)
 
@@ -132,6 +179,14 @@ def embedded(reports: Sequence[EmbedReport]) -> Table:
     """What an embedding run did."""
     rows: list[list[Cell]] = [[each.name, each.encoder, each.rows, each.embedded, each.missing] for each in reports]
     return Table(["embedding", "encoder", "rows", "embedded now", "without"], rows)
+
+
+def _mean(values: NDArray[np.float32]) -> float:
+    return float(values.mean()) if len(values) else 0.0
+
+
+def _share(values: NDArray[np.float32], row: int) -> float:
+    return round(float(values[row]), 3)
 
 
 def _column(basis: Basis) -> str:

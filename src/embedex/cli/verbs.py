@@ -203,7 +203,7 @@ def analogy(parsed: Namespace) -> None:
 
 def heatmap(parsed: Namespace) -> None:
     """All pairs."""
-    _answer(_open(parsed.dir).pairs(by=parsed.by, **_selection(parsed)), parsed)
+    _answer(_open(parsed.dir).pairs(by=parsed.by, image_weight=parsed.image_weight, **_selection(parsed)), parsed)
 
 
 def map_(parsed: Namespace) -> None:
@@ -217,11 +217,15 @@ def map_(parsed: Namespace) -> None:
         "neighbours": parsed.neighbours,
         "min_distance": parsed.min_dist,
         "seed": parsed.seed,
+        "image_weight": parsed.image_weight,
         "name": parsed.map_name,
         **_selection(parsed),
     }
     try:
-        result = collection.fit_map(method=parsed.method or "umap", **settings)
+        with output.progress() as progress:
+            result = collection.fit_map(
+                method=parsed.method or "umap", seeds=parsed.seeds, progress=progress, **settings
+            )
     except MissingExtraError as error:
         if parsed.method:
             raise
@@ -229,6 +233,8 @@ def map_(parsed: Namespace) -> None:
         result = collection.fit_map(method="pca", **settings)
     # For people its settings, since a table of places says nothing to the eye.
     output.show(tables.of(result) if parsed.format == "table" else tables.places(result), parsed.format)
+    if parsed.format == "table" and (doubted := tables.doubted(result)):
+        output.show(doubted, parsed.format)
     if result.missing:
         say(f"Without a place, for want of a picture: {counted(result.missing)}. --by text has a place for all.")
     if parsed.format == "table":
@@ -301,7 +307,7 @@ def _ranked(parsed: Namespace) -> dict[str, Any]:
     if parsed.by == "map" and parsed.centred is not None:
         raise InputError("--centred and --raw are not for --by map.", cure="A map is fitted either way: embedex map")
     ranked = {"k": parsed.k, "by": parsed.by, "per_group": parsed.per_group, "map_name": parsed.map_name}
-    return {**ranked, **_selection(parsed)}
+    return {**ranked, "image_weight": parsed.image_weight, **_selection(parsed)}
 
 
 def _answer(result: Result, parsed: Namespace) -> None:
