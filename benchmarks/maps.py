@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -97,13 +98,14 @@ def by_search(vectors: Vectors, family: NDArray[np.int64], seeds: int) -> None:
         "UMAP's own search, cosine": {"metric": "cosine", "force_approximation_algorithm": True},
     }
     rows: list[list[object]] = []
-    for name, ways_settings in ways.items():
+    for name, settings in ways.items():
         maps = []
         for seed in range(seeds):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 fit = UMAP(
-                    n_neighbors=5, min_dist=0.0, n_epochs=projection.EPOCHS, random_state=seed, n_jobs=1, **ways_settings
+                    n_neighbors=5, min_dist=0.0, n_epochs=projection.EPOCHS, random_state=seed, n_jobs=1,
+                    **settings,
                 )  # fmt: skip
                 maps.append(np.asarray(fit.fit_transform(vectors), np.float32))
         rows.append([name, *measures(vectors, maps, family)])
@@ -121,9 +123,10 @@ def by_neighbourhood(vectors: Vectors, seeds: int) -> None:
             fidelity.NEAREST = k
             told = [fidelity.measure(vectors, fits, chosen) for chosen in range(len(fits))]
             stable = next((float(each.stable.mean()) for each in told if each and each.stable is not None), "")
-            rows.append([name, k, *(
-                float(np.median([getattr(each, what) for each in told if each])) for what in ("trustworthiness", "continuity")
-            ), float(np.median([each.kept.mean() for each in told if each])), stable])  # fmt: skip
+            trust = float(np.median([each.trustworthiness for each in told if each]))
+            continuity = float(np.median([each.continuity for each in told if each]))
+            kept = float(np.median([each.kept.mean() for each in told if each]))
+            rows.append([name, k, trust, continuity, kept, stable])
     fidelity.NEAREST = default
     dex.show("By the size of a neighbourhood", ("map", "k", "trustworthiness", "continuity", "kept", "stable"), rows)
 
@@ -142,14 +145,9 @@ def by_doubt(vectors: Vectors, family: NDArray[np.int64]) -> None:
         "the others": ~told.doubted,
     }
     edges = (0, 0.15, 0.25, 0.35, 0.45, 0.55, 1.1)
-    asked |= {
-        f"kept {a:.0%} to {b:.0%}": (told.kept >= a) & (told.kept < b) for a, b in zip(edges, edges[1:], strict=False)
-    }
+    asked |= {f"kept {a:.0%} to {b:.0%}": (told.kept >= a) & (told.kept < b) for a, b in pairwise(edges)}
     edges = (0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.1)
-    asked |= {
-        f"stable {a:.0%} to {b:.0%}": (told.stable >= a) & (told.stable < b)
-        for a, b in zip(edges, edges[1:], strict=False)
-    }
+    asked |= {f"stable {a:.0%} to {b:.0%}": (told.stable >= a) & (told.stable < b) for a, b in pairwise(edges)}
     known = ~np.isnan(truth)
     rows: list[list[object]] = []
     for name, which in asked.items():

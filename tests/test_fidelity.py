@@ -164,7 +164,7 @@ def test_doubt_begins_below_two_of_ten_and_half_of_the_seeds() -> None:
     assert "changes with the seed" in seeds.rule
     assert Fidelity(4, kept, None, 1, 1, 4).rule.startswith("none of its 4 nearest is near it")
     assert told.part([3, 0]).kept.tolist() == kept[[3, 0]].tolist()
-    assert seeds.told(2) == "3 of its 10 nearest are near it there, and 49% of those stay with another seed"
+    assert seeds.told(2) == "3 of its 10 nearest are near it there, and 49% of what is near it stays with another seed"
 
 
 # ── seed against seed ───────────────────────────────────────────────────────────────────────────────

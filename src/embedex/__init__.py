@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from embedex.records import Record
-    from embedex.results import Answers, Hit, Item, Map, Pairs, Similar, TokenReport, Unusual
+    from embedex.results import Answers, Fidelity, Hit, Item, Map, Pairs, Similar, TokenReport, Unusual
 
 _HOMES = {
     "Answers": "results",
@@ -38,6 +38,7 @@ _HOMES = {
     "EmbedexError": "errors",
     "Encoder": "encoders.base",
     "EncoderDescription": "encoders.base",
+    "Fidelity": "results",
     "Hit": "results",
     "InputError": "errors",
     "Item": "results",
@@ -62,6 +63,7 @@ __all__ = [
     "EmbedexError",
     "Encoder",
     "EncoderDescription",
+    "Fidelity",
     "Hit",
     "InputError",
     "Item",
