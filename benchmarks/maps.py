@@ -146,8 +146,8 @@ def by_doubt(vectors: Vectors, family: NDArray[np.int64]) -> None:
     }
     edges = (0, 0.15, 0.25, 0.35, 0.45, 0.55, 1.1)
     asked |= {f"kept {a:.0%} to {b:.0%}": (told.kept >= a) & (told.kept < b) for a, b in pairwise(edges)}
-    edges = (0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.1)
-    asked |= {f"stable {a:.0%} to {b:.0%}": (told.stable >= a) & (told.stable < b) for a, b in pairwise(edges)}
+    steps = (0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.1)
+    asked |= {f"stable {a:.0%} to {b:.0%}": (told.stable >= a) & (told.stable < b) for a, b in pairwise(steps)}
     known = ~np.isnan(truth)
     rows: list[list[object]] = []
     for name, which in asked.items():

@@ -177,7 +177,7 @@ def picture_variants(pictured: Task, vectors: NDArray[np.float32], files: Sequen
 
 def weights(collection: Collection, pictured: Task) -> None:
     """Text and pictures together, by the picture's share, with the spread of both sides evened out or not."""
-    rows: list[list[object]] = []
+    found: list[tuple[bool, list[object], NDArray[np.float64]]] = []
     default: dict[bool, NDArray[np.float64]] = {}
     known = np.bincount(pictured.families)[pictured.families] > 1
     clusters = list(pictured.families[known])
@@ -187,23 +187,19 @@ def weights(collection: Collection, pictured: Task) -> None:
         names: tuple[By, ...] = ("text", "image")
         for by in names:
             compared = collection._compared(by, centred, "")
-            row = {int(at): i for i, at in enumerate(compared.rows)}
-            sides.append(compared.vectors[[row[place[id_]] for id_ in pictured.ids]])
+            at = {int(row): i for i, row in enumerate(compared.rows)}
+            sides.append(compared.vectors[[at[place[id_]] for id_ in pictured.ids]])
         for standard in (False, True):
             for weight in (0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 1):
                 share = similarity.standard_weight(sides[0], sides[1], weight) if standard else weight
-                top = by_vectors(similarity.fuse(*sides, share))
+                top = by_vectors(similarity.fuse(sides[0], sides[1], share))
                 recall = pictured.recall(top)[known]
                 if weight == 0.5 and not standard:
                     default[centred] = recall
-                rows.append([
-                    "centred" if centred else "raw", "standardised" if standard else "as it is", weight, float(share),
-                    float(recall.mean()), dex.interval(recall, clusters), pictured.type_share(top), recall,
-                ])  # fmt: skip
-    for row in rows:
-        recall = row.pop()
-        assert isinstance(recall, np.ndarray)
-        row.append(dex.interval(recall - default[row[0] == "centred"], clusters))
+                row: list[object] = ["centred" if centred else "raw", "standardised" if standard else "as it is"]
+                row += [weight, float(share), float(recall.mean()), dex.interval(recall, clusters)]
+                found.append((centred, [*row, pictured.type_share(top)], recall))
+    rows = [[*row, dex.interval(recall - default[centred], clusters)] for centred, row, recall in found]
     columns = ("cosine", "spread", "weight", "share", f"recall@{K}", "95 %", "sharing a type", "change to 0.5 as it is")
     dex.show(f"Text and pictures, by the picture's weight; the default is {IMAGE_WEIGHT}, standardised", columns, rows)
 

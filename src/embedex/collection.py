@@ -1051,7 +1051,8 @@ class Collection:
             weight = IMAGE_WEIGHT if image_weight is None else image_weight
             main = self._index.main[rows]
             of_main = [side[main] if main.any() else side for side in sides]
-            vectors = similarity.fuse(*sides, similarity.standard_weight(of_main[0], of_main[1], weight))
+            share = similarity.standard_weight(of_main[0], of_main[1], weight)
+            vectors = similarity.fuse(sides[0], sides[1], share)
             told = f"pictures weigh {weight:g} of 1"
             note = f"{told} · {note}" if note else told
 

@@ -175,7 +175,7 @@ def intruders(vectors: NDArray[np.float32], near: NDArray[np.int64], rows: NDArr
         for limit in limits.T:
             ranks = 1 + np.count_nonzero(squared < limit[:, None], axis=1)
             beyond += int(np.maximum(ranks - k, 0).sum())
-    return 2 * beyond / (len(rows) * k * (2 * count - 3 * k - 1))
+    return float(2 * beyond / (len(rows) * k * (2 * count - 3 * k - 1)))
 
 
 def overlay(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

@@ -222,7 +222,11 @@ class Fidelity:
     def told(self, row: int) -> str:
         """What one place keeps, in words."""
         kept = f"{round(self.nearest * float(self.kept[row]))} of its {self.nearest} nearest are near it there"
-        return kept if self.stable is None else f"{kept}, and {self.stable[row]:.0%} of what is near it stays with another seed"
+        return (
+            kept
+            if self.stable is None
+            else f"{kept}, and {self.stable[row]:.0%} of what is near it stays with another seed"
+        )
 
     def part(self, rows: NDArray[np.int64] | Sequence[int]) -> Fidelity:
         """The same of some of the records, in that order; the numbers of the whole map stay."""

@@ -90,7 +90,7 @@ def standard_weight(text: NDArray[np.float32], image: NDArray[np.float32], weigh
     if min(spreads) < 1e-9:
         return weight
     shares = (1 - weight) / spreads[0], weight / spreads[1]
-    return shares[1] / (shares[0] + shares[1])
+    return shares[1] / sum(shares)
 
 
 def best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
