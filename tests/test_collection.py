@@ -769,7 +769,11 @@ def test_of_several_seeds_the_map_is_kept_that_agrees_best(things: Collection, m
 
     monkeypatch.setattr("embedex.projection.umap", fake)
     seen: list[tuple[str, int, int]] = []
-    a_map = things.fit_map(by="text", seed=4, seeds=3, progress=lambda *each: seen.append(each))
+
+    def progress(what: str, done: int, total: int, **_: object) -> None:
+        seen.append((what, done, total))
+
+    a_map = things.fit_map(by="text", seed=4, seeds=3, progress=progress)
     assert a_map.parameters["seed"] == 5
     np.testing.assert_array_equal(a_map.coordinates, common)
     assert a_map.fidelity is not None

@@ -93,11 +93,11 @@ def test_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert ready["descriptor"] == "ready"
 
 
-@pytest.mark.parametrize("by", ["image", "fused"])
-def test_a_piece_looks_most_like_those_of_its_own_wing(ask: Ask, by: str) -> None:
-    answer = ask("similar", "M-01", "-k", "5", "--by", by)
+@pytest.mark.parametrize("by", [["image"], ["fused", "--image-weight", "0.5"]])
+def test_a_piece_looks_most_like_those_of_its_own_wing(ask: Ask, by: list[str]) -> None:
+    answer = ask("similar", "M-01", "-k", "5", "--by", *by)
     assert wing(answer) == ["Textiles"] * 5
-    assert answer["basis"]["by"] == by
+    assert answer["basis"]["by"] == by[0]
 
 
 def test_a_piece_reads_most_like_those_of_its_own_wing_or_maker(ask: Ask, museum: Museum) -> None:
