@@ -16,6 +16,7 @@ from embedex.results import counted
 
 if TYPE_CHECKING:
     from embedex.collection import Collection
+    from embedex.encoders.base import Modality
     from embedex.results import Result
 
 
@@ -136,10 +137,15 @@ def models(parsed: Namespace) -> None:
 def embed(parsed: Namespace) -> None:
     """Embed texts, passages and pictures."""
     from embedex.cli import tables
+    from embedex.encoders import registry
 
     strictness = Strictness(strict=parsed.strict)
     collection = _open(parsed.dir)
     given = {name: getattr(parsed, name) for name in ENCODER_SETTINGS}
+    names: dict[Modality, str] = {"text": parsed.text, "image": parsed.image}
+    for modality, name in names.items():
+        if name != "none" and "fetched at first use" in (lacks := registry.missing(name, modality)):
+            say(f"{name} ({modality}) is not on this machine yet: {lacks}")
     with output.progress() as progress:
         reports = collection.embed(
             text=None if parsed.text == "none" else parsed.text,

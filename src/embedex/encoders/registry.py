@@ -323,6 +323,15 @@ def load(name: str, modality: Modality, **settings: Setting) -> Encoder:
     return encoder
 
 
+def missing(name: str, modality: Modality) -> str:
+    """What an encoder lacks here and now, with the cure, or ``""``.
+
+    Raises:
+        InputError: there is no such encoder.
+    """
+    return _entry(name, modality)[0].missing()
+
+
 def _entry(name: str, modality: Modality) -> tuple[Entry, str]:
     """The entry of a name, and what follows the name's colon.
 
