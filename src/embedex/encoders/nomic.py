@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from embedex.documents import IMAGE_SIDE, PictureSettings
-from embedex.encoders import hub_files, token_windows
+from embedex.encoders import field_parts, hub_files, token_windows
 from embedex.encoders.base import EncoderDescription, Overflow, not_default, overlong_fate
 from embedex.encoders.nomic_graph import Precision
 from embedex.encoders.nomic_text import (
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from embedex.documents import Span
     from embedex.encoders.nomic_torch import TorchText, TorchVision
 
 __all__ = ["NomicText", "NomicTextEncoder", "NomicVision", "NomicVisionEncoder"]
@@ -297,6 +298,46 @@ class NomicTextEncoder:
         """Unit vectors of tokenised texts, float32, shape (n, dimension)."""
         return self._encode([each.ids for each in tokenized])
 
+    def encode_fields(
+        self, documents: Sequence[str], fields: Sequence[Sequence[Span]]
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """Vectors of texts and their fields' parts; see `embedex.encoders.base.FieldEncoder`.
+
+        The last part is that of ``[CLS]``, ``[SEP]`` and the task's prefix, of every window. With `dimensions` the
+        parts add up as well: layer norm without weights takes a mean away, which is linear, and divides by one number.
+
+        Raises:
+            InputError: a text is beyond the context and `overflow` is ``"error"``.
+        """
+        import numpy as np
+
+        frame = self._document_frame
+        parts, overlong = self._windows(documents, frame, "Document")
+        encodings = self._tokenizer.encode_batch(list(documents), add_special_tokens=False)
+        counts = [len(spans) + 1 for spans in fields]
+        owners = []
+        for encoding, spans, each in zip(encodings, fields, parts, strict=True):
+            kept = sum(map(len, each)) - len(each) * (len(frame.head) + len(frame.tail))
+            body = field_parts.owners([start for start, _ in encoding.offsets[:kept]], spans).tolist()
+            head, tail = ([len(spans)] * len(tokens) for tokens in (frame.head, frame.tail))
+            owners.append(windows(body, head, tail, self._model.config.positions))
+        flat = itertools.chain.from_iterable
+        means, sums = self._model.sums(
+            list(flat(parts)),
+            list(flat(owners)),
+            [count for count, each in zip(counts, parts, strict=True) for _ in each],
+        )
+        of_windows = iter(sums)
+        self.overlong += overlong
+        joined = [self._linear_steps(np.sum([next(of_windows) for _ in each], axis=0)) for each in parts]
+        return self._join(parts, means), joined
+
+    def _linear_steps(self, parts: NDArray[np.float64]) -> NDArray[np.float32]:
+        """What `unit_vectors` does to a mean, done to its parts; shape (parts, dimension)."""
+        if self._dimensions is not None:
+            parts = (parts - parts.mean(axis=1, keepdims=True))[:, : self._dimensions]
+        return field_parts.to_unit(parts)
+
     def encode_queries(self, questions: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of questions, shape (n, dimension), in the same space as the documents.
 
@@ -331,9 +372,12 @@ class NomicTextEncoder:
 
     def _encode(self, parts: list[list[list[int]]]) -> NDArray[np.float32]:
         """Unit vectors of texts that are cut into windows."""
+        return self._join(parts, self._model.means(list(itertools.chain.from_iterable(parts))))
+
+    def _join(self, parts: list[list[list[int]]], means: NDArray[np.float64]) -> NDArray[np.float32]:
+        """The windows' means, one after another, to the texts' unit vectors."""
         import numpy as np
 
-        means = self._model.means(list(itertools.chain.from_iterable(parts)))
         joined = np.empty((len(parts), means.shape[1]))
         start = 0
         for row, each in enumerate(parts):

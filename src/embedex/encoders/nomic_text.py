@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from embedex.encoders import field_parts
 from embedex.encoders.nomic_graph import Graph, Precision, best_precision, compile_model
 from embedex.encoders.nomic_weights import Checkpoint, TextConfig, read_model, text_config
 from embedex.errors import InputError
@@ -116,16 +117,50 @@ class NomicText:
         """
         import numpy as np
 
+        means = np.empty((len(ids), self.config.width))
+        for row, hidden in self._hidden_states(ids):
+            means[row] = hidden.mean(axis=0, dtype=np.float64)
+        return means
+
+    def sums(
+        self, ids: Sequence[Sequence[int]], owners: Sequence[Sequence[int]], counts: Sequence[int]
+    ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+        """Means as `means` gives them, and the sums of the hidden states of each owner's tokens.
+
+        Args:
+            ids: the token ids of n documents.
+            owners: of each token the number of its owner, below the document's count.
+            counts: how many owners each document has.
+
+        Returns:
+            float64, shape (n, width), and of each document float64, shape (owners, width).
+        """
+        import numpy as np
+
+        means = np.empty((len(ids), self.config.width))
+        parts: list[NDArray[np.float64]] = [np.empty(0)] * len(ids)
+        for row, hidden in self._hidden_states(ids):
+            means[row] = hidden.mean(axis=0, dtype=np.float64)
+            # A document of one token comes back as two alike; see SHORTEST.
+            own = hidden[: len(owners[row])]
+            parts[row] = field_parts.sums(own, np.asarray(owners[row], np.int64), counts[row])
+        return means, parts
+
+    def _hidden_states(self, ids: Sequence[Sequence[int]]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Each document's place among `ids` and its last hidden states, shape (tokens, width); good until the next."""
+        import numpy as np
+
         documents = check_ids(ids, self.config)
-        means = np.empty((len(documents), self.config.width))
         # With 8-bit weights the compiler's kernel depends on the batch, and with it the last bits.
         tokens = 1 if self.precision == "w8" else BATCH_TOKENS
         for rows in same_length_batches([len(document) for document in documents], tokens):
-            means[rows] = self._means_of_one_length(np.stack([documents[row] for row in rows]))
-        return means
+            with self._lock:
+                yield from zip(
+                    rows, self._states_of_one_length(np.stack([documents[row] for row in rows])), strict=True
+                )
 
-    def _means_of_one_length(self, ids: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Means of documents of one length; ids of shape (batch, tokens)."""
+    def _states_of_one_length(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Hidden states of documents of one length, good until the next call; ids of shape (batch, tokens)."""
         import numpy as np
 
         cosine, sine = rotary_tables(ids.shape[1], self.config, self.context)
@@ -133,10 +168,9 @@ class NomicText:
             ids = np.repeat(ids, SHORTEST, axis=1)
             cosine, sine = np.repeat(cosine, SHORTEST, axis=0), np.repeat(sine, SHORTEST, axis=0)
         inputs = [self._words[ids] + self._type, cosine[None, None], sine[None, None]]
-        with self._lock:
-            self._request.infer(inputs, share_inputs=True)
-            hidden = self._request.get_output_tensor().data
-            return np.stack([each.mean(axis=0, dtype=np.float64) for each in hidden])
+        self._request.infer(inputs, share_inputs=True)
+        hidden: NDArray[np.float32] = self._request.get_output_tensor().data
+        return hidden
 
 
 def check_context(context: str) -> None:

@@ -154,13 +154,35 @@ class TorchText(_Model):
         """Mean of each document's last hidden states, not normed: float64, shape (n, width)."""
         import numpy as np
 
-        documents = check_ids(ids, self.config)
-        means = np.empty((len(documents), self.config.width))
-        for rows in packs([document.size for document in documents], PACK_TOKENS[self.device.type]):
-            means[rows] = self._means_of_pack([documents[row] for row in rows])
+        means = np.empty((len(ids), self.config.width))
+        for row, hidden in self._hidden_states(ids):
+            means[row] = hidden.double().mean(dim=0).cpu().numpy()
         return means
 
-    def _means_of_pack(self, documents: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
+    def sums(
+        self, ids: Sequence[Sequence[int]], owners: Sequence[Sequence[int]], counts: Sequence[int]
+    ) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:
+        """Means, and the sums of the hidden states of each owner's tokens; see `nomic_text.NomicText.sums`."""
+        import numpy as np
+
+        torch = _torch()
+        means = np.empty((len(ids), self.config.width))
+        parts: list[NDArray[np.float64]] = [np.empty(0)] * len(ids)
+        for row, hidden in self._hidden_states(ids):
+            states = hidden.double()
+            means[row] = states.mean(dim=0).cpu().numpy()
+            owner = torch.as_tensor(owners[row], device=states.device)
+            summed = torch.zeros((counts[row], states.shape[1]), dtype=states.dtype, device=states.device)
+            parts[row] = summed.index_add_(0, owner, states).cpu().numpy()
+        return means, parts
+
+    def _hidden_states(self, ids: Sequence[Sequence[int]]) -> Iterator[tuple[int, Tensor]]:
+        """Each document's place among `ids` and its last hidden states, shape (tokens, width)."""
+        documents = check_ids(ids, self.config)
+        for rows in packs([document.size for document in documents], PACK_TOKENS[self.device.type]):
+            yield from zip(rows, self._states_of_pack([documents[row] for row in rows]), strict=True)
+
+    def _states_of_pack(self, documents: Sequence[NDArray[np.int64]]) -> Sequence[Tensor]:
         import numpy as np
 
         torch = _torch()
@@ -178,9 +200,8 @@ class TorchText(_Model):
                 x = self._norm(x + self._linear(attended, f"{name}.attn.out_proj"), f"{name}.norm1", epsilon)
                 mlp = self._linear(self._gate(x, f"{name}.mlp"), f"{name}.mlp.fc2")
                 x = self._norm(x + mlp, f"{name}.norm2", epsilon)
-            means = torch.stack([part.double().mean(dim=0) for part in x.split(lengths)])
-            result: NDArray[np.float64] = means.cpu().numpy()
-            return result
+            states: Sequence[Tensor] = x.split(lengths)
+            return states
 
 
 class TorchVision(_Model):

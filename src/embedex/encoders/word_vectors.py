@@ -24,12 +24,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from embedex.encoders import field_parts
 from embedex.encoders.base import EncoderDescription
 from embedex.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from embedex.documents import Span
 
 _BLOCK = 1 << 26
 """Bytes by which the matrix grows. What the header promises is not believed: a damaged one would ask for any memory."""
@@ -372,19 +375,50 @@ class WordVectorMean:
         """Unit vectors of questions, as of any other text; shape (n, d)."""
         return self.encode_documents(questions)
 
-    def _embed(self, text: str) -> NDArray[np.float32]:
+    def encode_fields(
+        self, documents: Sequence[str], fields: Sequence[Sequence[Span]]
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """Vectors of texts and their fields' parts; see `embedex.encoders.base.FieldEncoder`.
+
+        The vector of a text without a known word belongs to no field.
+        """
         import numpy as np
 
+        known = self.word_vectors.rows
+        embedded = self.encode_documents(documents)
+        parts = []
+        for row, (document, spans) in enumerate(zip(documents, fields, strict=True)):
+            text, moved = field_parts.lowered(document, spans) if self.word_vectors.lower_case else (document, spans)
+            found = [word for word in _WORD.finditer(text) if word[0] in known]
+            owner = field_parts.owners([word.start() for word in found], moved)
+            part = np.zeros((len(spans) + 1, self.description.dimension))
+            for each in np.unique(owner):
+                counts = Counter(known[word[0]] for word, own in zip(found, owner, strict=True) if own == each)
+                part[each] = self._sum(counts)
+            if not np.any(part.sum(axis=0)):  # the fallback
+                part[:] = 0
+                part[-1] = embedded[row]
+            parts.append(field_parts.to_unit(part))
+        return embedded, parts
+
+    def _embed(self, text: str) -> NDArray[np.float32]:
         known = self.word_vectors.rows
         words = _WORD.findall(text.lower() if self.word_vectors.lower_case else text)
         counts = Counter(known[word] for word in words if word in known)
         if not counts:
             return self._fallback
+        direction = _direction(self._sum(counts))
+        return self._fallback if direction is None else direction
+
+    def _sum(self, counts: Counter[int]) -> NDArray[np.float64]:
+        """The sum of the vectors of some rows, each as often as it counts; shape (d,)."""
+        import numpy as np
+
         # Each word once, times how often it stands there, in float64 and by numpy: no thread decides the last bits.
         rows = sorted(counts)
         times = np.asarray([counts[row] for row in rows], np.float64)
-        direction = _direction((times[:, None] * self.word_vectors.vectors[rows]).sum(axis=0))
-        return self._fallback if direction is None else direction
+        total: NDArray[np.float64] = (times[:, None] * self.word_vectors.vectors[rows]).sum(axis=0)
+        return total
 
 
 def _direction(vector: NDArray[np.float64]) -> NDArray[np.float32] | None:

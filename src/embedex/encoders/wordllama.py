@@ -14,11 +14,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from embedex import weights
+from embedex.encoders import field_parts
 from embedex.encoders.base import EncoderDescription
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from embedex.documents import Span
 
 VECTORS = weights.PackageFile(
     "wordllama",
@@ -83,13 +86,43 @@ class WordLlama:
         encodings = self._tokenizer.encode_batch_fast([text.lower() for text in documents], add_special_tokens=False)
         embedded = np.empty((len(encodings), DESCRIPTION.dimension), np.float32)
         for row, encoding in enumerate(encodings):
-            # Each distinct token once, times how often it stands there: memory stays small for a text of any length.
-            # Summed by numpy in float64, not by BLAS, whose threads would decide the last bits.
-            counts = np.bincount(encoding.ids or [UNKNOWN])
-            used = np.flatnonzero(counts)
-            total = (counts[used, None] * self._vectors[used]).sum(axis=0)
+            total = self._sum(encoding.ids or [UNKNOWN])
             embedded[row] = total / np.linalg.norm(total)
         return embedded
+
+    def encode_fields(
+        self, documents: Sequence[str], fields: Sequence[Sequence[Span]]
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+        """Vectors of texts and their fields' parts; see `embedex.encoders.base.FieldEncoder`."""
+        import numpy as np
+
+        lowered = [field_parts.lowered(text, each) for text, each in zip(documents, fields, strict=True)]
+        encodings = self._tokenizer.encode_batch([text for text, _ in lowered], add_special_tokens=False)
+        embedded = np.empty((len(encodings), DESCRIPTION.dimension), np.float32)
+        parts = []
+        for row, (encoding, (_, spans)) in enumerate(zip(encodings, lowered, strict=True)):
+            total = self._sum(encoding.ids or [UNKNOWN])
+            embedded[row] = total / np.linalg.norm(total)
+            part = np.zeros((len(spans) + 1, DESCRIPTION.dimension))
+            owner = field_parts.owners([start for start, _ in encoding.offsets], spans)
+            ids = np.asarray(encoding.ids, np.int64)
+            for each in np.unique(owner):
+                part[each] = self._sum(ids[owner == each])
+            if not len(ids):
+                part[-1] = total
+            parts.append(field_parts.to_unit(part))
+        return embedded, parts
+
+    def _sum(self, ids: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float64]:
+        """The sum of tokens' vectors, shape (256,)."""
+        import numpy as np
+
+        # Each distinct token once, times how often it stands there: memory stays small for a text of any length.
+        # Summed by numpy in float64, not by BLAS, whose threads would decide the last bits.
+        counts = np.bincount(ids)
+        used = np.flatnonzero(counts)
+        total: NDArray[np.float64] = (counts[used, None] * self._vectors[used]).sum(axis=0)
+        return total
 
     def encode_queries(self, questions: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors of questions, as of any other text; shape (n, 256)."""
