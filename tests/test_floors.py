@@ -27,11 +27,14 @@ FLOORS = {
     "sources": 3,
     "encoders": 3,
     "store": 4,
+    "attribution": 5,
     "embedding": 5,
     "fidelity": 5,
     "similarity": 5,
     "projection": 5,
     "selection": 5,
+    "parts": 5,
+    "tuning": 5,
     "collection": 6,
     "charts": 7,
     "gallery": 7,
@@ -46,6 +49,7 @@ SAME_FLOOR = {
     ("projection", "similarity"),  # nearest neighbours come from blocks of scores
     ("fidelity", "projection"),  # a map's neighbourhoods are found as those that it was fitted to
     ("fidelity", "similarity"),  # the size of a block
+    ("tuning", "similarity"),  # neighbours come from blocks of scores
     ("gallery", "charts"),  # what is worth showing, and how it is drawn
     ("__main__", "cli"),
 }

@@ -257,6 +257,137 @@ class Map:
 
 
 @dataclass(frozen=True, slots=True)
+class Ablation:
+    """What becomes of a score where a field is left out: by the parts, and by embedding both records again.
+
+    Attributes:
+        field: its path.
+        predicted: the score without the field's part, everything else as it is.
+        embedded: the score of the records embedded again without the field. Where each token has one vector, whatever
+            stands around it, both agree up to tokens at the field's edges; with a contextual encoder they need not.
+        drift: 1 - cosine of the predicted and the embedded vector, the larger one of the two records.
+    """
+
+    field: str
+    predicted: float
+    embedded: float
+    drift: float
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why two records are close: their score, split exactly into what pairs of fields add to it.
+
+    Attributes:
+        one, other: the records.
+        fields: the fields' paths, by what they add, most first.
+        matrix: float64, shape (f, f): cell (i, j) is what field i of `one` and field j of `other` add; the sum of all
+            is the score.
+        basis: what the score rests on; its count is that of the records whose mean is subtracted.
+        ablations: what leaving out fields would change; empty unless asked for.
+    """
+
+    one: Item
+    other: Item
+    fields: Sequence[str]
+    matrix: NDArray[np.float64]
+    basis: Basis
+    ablations: Sequence[Ablation] = ()
+
+    @property
+    def score(self) -> float:
+        """The cosine, as `similar` gives it, up to 1e-6."""
+        return float(self.matrix.sum())
+
+    @property
+    def by_field(self) -> NDArray[np.float64]:
+        """What each field adds, shape (f,): half of its row and half of its column."""
+        halves: NDArray[np.float64] = (self.matrix.sum(axis=0) + self.matrix.sum(axis=1)) / 2
+        return halves
+
+    @property
+    def same_field(self) -> NDArray[np.float64]:
+        """What each field adds with the same field of the other record, shape (f,)."""
+        return self.matrix.diagonal()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What weights of fields change about one record's neighbours.
+
+    Attributes:
+        item: the record.
+        overlap: the share of its nearest that are the same.
+        gone, come: those that are among its nearest no longer, and those that now are, nearest first.
+    """
+
+    item: Item
+    overlap: float
+    gone: Sequence[Item]
+    come: Sequence[Item]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What weights of fields change: neighbours, and which records are unusual.
+
+    Attributes:
+        k: how many neighbours are compared.
+        overlap: the mean share of neighbours that stay, over all records.
+        groups: of each group its label, how many records it has, and the mean share; in the groups' order.
+        changes: every record, the one whose neighbours change most first.
+        unusual_before, unusual_after: the most unusual records, by their median cosine as it is.
+        basis: what the neighbours rest on; its note says the weights.
+        weights: in words.
+    """
+
+    k: int
+    overlap: float
+    groups: Sequence[tuple[str | None, int, float]]
+    changes: Sequence[Change]
+    unusual_before: Sequence[Hit]
+    unusual_after: Sequence[Hit]
+    basis: Basis
+    weights: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """Weights of fields that make neighbours agree on a value, and what they gain on held-out records.
+
+    Attributes:
+        name: what they are kept under.
+        target: the JSON path of the value.
+        weights: of each field, found on all records.
+        ranges: of each field the least and the most that the folds found for it.
+        own_field: the field that holds the target, whose weight was left at 1; ``""`` where none does.
+        k: how many neighbours.
+        folds: into how many the records were cut.
+        before, after: the mean agreement of held-out records: with all weights 1, and with those of the other folds.
+        interval: of the gain, 95 %.
+        queries: how many records were held out and judged.
+        values: how many different values there are.
+        whole_values: whether all records of a value were held out together.
+        basis: its count is that of the records that were compared.
+    """
+
+    name: str
+    target: str
+    weights: dict[str, float]
+    ranges: dict[str, tuple[float, float]]
+    own_field: str
+    k: int
+    folds: int
+    before: float
+    after: float
+    interval: tuple[float, float]
+    queries: int
+    values: int
+    whole_values: bool
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
 class TokenCounts:
     """How many tokens each document has in one tokenizer.
 
@@ -304,5 +435,5 @@ class TokenReport:
     by_path: Sequence[tuple[str, int]] = field(default_factory=tuple)
 
 
-Result = TokenReport | Similar | Unusual | Answers | Pairs | Map
+Result = TokenReport | Similar | Unusual | Answers | Pairs | Map | Why | Comparison | Tuned
 """Anything that can be shown as a table and drawn as a chart."""

@@ -135,6 +135,23 @@ def blocks(vectors: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float
         yield start, vectors[start : start + step] @ vectors.T
 
 
+def neighbours(vectors: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """The k most similar of each record, best first, itself left out; shape (n, min(k, n - 1))."""
+    import numpy as np
+
+    k = min(k, len(vectors) - 1)
+    result = np.empty((len(vectors), max(k, 0)), np.int64)
+    if k < 1:
+        return result
+    for start, scores in blocks(vectors):
+        rows = np.arange(len(scores))
+        scores[rows, start + rows] = -np.inf
+        top = np.argpartition(scores, -k, axis=1)[:, -k:]
+        order = np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1, kind="stable")
+        result[start : start + len(scores)] = np.take_along_axis(top, order, axis=1)
+    return result
+
+
 def medians(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each record's median similarity to all others, itself left out; shape (n,). NaN for a record that is alone.
 

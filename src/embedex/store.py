@@ -7,7 +7,9 @@
     embeddings/text.parquet     id, content_hash, embedding: fixed_size_list<float>[d]; null without a document
     embeddings/image.parquet
     embeddings/passages.parquet one row a distinct passage: ids, path, text, embedding
+    embeddings/fields.parquet   on request, one row a field of a record: id, content_hash, path, embedding (a part)
     embeddings/.partial/        finished shards of a run that has not ended
+    weights/NAME.json           weights of fields that `embedex tune` found
     maps/umap.parquet           id, x, y and perhaps z, with the fit's parameters in the file's metadata
 
 Every file is written beside its place and renamed, so a reader sees it whole or not at all. What describes a Parquet
@@ -53,11 +55,14 @@ INDEX = "index.parquet"
 IMAGES = "images"
 EMBEDDINGS = "embeddings"
 MAPS = "maps"
+FIELDS = "fields"
+WEIGHTS = "weights"
 
 ROW_GROUP = 1 << 16
 """Rows of a Parquet file that are written, and may be read, at once."""
 
 _METADATA = b"embedex"
+_PARTS = ("id", "content_hash", "path", "embedding")
 
 _PER_PLACE = ("kept", "stable")
 """What `Fidelity` has of each place: columns of a map's file. The rest of it stands in the file's metadata."""
@@ -155,6 +160,42 @@ class Passages:
     vectors: NDArray[np.float32]
     description: EncoderDescription
     made_from: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the fields of some documents add to their vectors, a row a field, document after document.
+
+    Attributes:
+        ids: one a document.
+        hashes: the documents' content hashes.
+        starts: int64, shape (n + 1,): document i has the rows from ``starts[i]`` to ``starts[i + 1]``.
+        paths: the field of each row.
+        vectors: float32, shape (rows, d); those of a document add up to its unit vector.
+    """
+
+    ids: list[str]
+    hashes: list[str]
+    starts: NDArray[np.int64]
+    paths: list[str]
+    vectors: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class PartsDescription:
+    """What describes a file of parts.
+
+    Attributes:
+        description: of the encoder that made them.
+        depth: how many levels of objects were looked into for fields.
+        made_from: see `Embeddings.made_from`.
+        paths: every field there is, in the order in which they are met.
+    """
+
+    description: EncoderDescription
+    depth: int
+    made_from: str
+    paths: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -549,6 +590,131 @@ class Store:
         partial = self._shards(run).parent
         if partial.is_dir() and not any(partial.iterdir()):
             partial.rmdir()
+
+    # --- parts ------------------------------------------------------------------------------------------------
+
+    def write_parts(self, blocks: Iterable[Parts], description: EncoderDescription, depth: int, made_from: str) -> None:
+        """Write ``embeddings/fields.parquet``, a row group a block; records may come in any order."""
+        metadata = {"encoder": description.to_json(), "depth": depth, "made_from": made_from}
+        self._write_parts(self._embedding_path(FIELDS), blocks, description.dimension, metadata)
+
+    def write_parts_shard(self, run: str, number: int, parts: Parts) -> None:
+        """Keep the parts of some documents of a run that has not ended."""
+        self._write_parts(self._shards(run) / f"{number:06}.parquet", [parts], parts.vectors.shape[1], {})
+
+    def read_parts(self) -> Iterator[Parts]:
+        """The blocks of ``embeddings/fields.parquet``, streaming; none where there is no such file.
+
+        Raises:
+            CollectionError: it is damaged.
+        """
+        yield from self._read_parts(self._embedding_path(FIELDS))
+
+    def read_parts_shards(self, run: str) -> Iterator[Parts]:
+        """The parts of a run that has not ended."""
+        for path in sorted(self._shards(run).glob("*.parquet")):
+            yield from self._read_parts(path)
+
+    def describe_parts(self) -> PartsDescription | None:
+        """What describes ``embeddings/fields.parquet``, without reading its vectors; None where there is none.
+
+        Raises:
+            CollectionError: it is damaged.
+        """
+        path = self._embedding_path(FIELDS)
+        if not path.exists():
+            return None
+        with self._opened(path) as file:
+            metadata = _metadata(file, _PARTS, ("encoder", "depth", "made_from"))
+            paths: dict[str, None] = {}
+            for number in range(file.num_row_groups):
+                column = file.read_row_group(number, columns=["path"])["path"]
+                paths |= dict.fromkeys(column.unique().to_pylist())
+        return PartsDescription(_description(path, metadata), metadata["depth"], metadata["made_from"], list(paths))
+
+    def _write_parts(self, path: Path, blocks: Iterable[Parts], dimension: int, metadata: Mapping[str, JSON]) -> None:
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        schema = pa.schema(
+            [
+                ("id", pa.string()),
+                ("content_hash", pa.string()),
+                ("path", pa.string()),
+                ("embedding", pa.list_(pa.float32(), dimension)),
+            ],
+            {_METADATA: json.dumps(metadata, sort_keys=True)},
+        )
+        vectors = "embedding.list.element"
+
+        def write(file: Any) -> None:
+            settings: dict[str, Any] = {"compression": "zstd", "compression_level": 1}
+            settings |= {"use_dictionary": ["id", "content_hash", "path"]}
+            with pq.ParquetWriter(file, schema, column_encoding={vectors: "BYTE_STREAM_SPLIT"}, **settings) as writer:
+                for block in blocks:
+                    lengths = np.diff(block.starts)
+                    columns = [
+                        pa.array(np.repeat(np.asarray(block.ids, object), lengths), pa.string()),
+                        pa.array(np.repeat(np.asarray(block.hashes, object), lengths), pa.string()),
+                        pa.array(block.paths, pa.string()),
+                        _vectors_with_nulls(block.vectors, np.arange(len(block.paths)), len(block.paths)),
+                    ]
+                    writer.write_table(pa.Table.from_arrays(columns, schema=schema), row_group_size=len(block.paths))
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, write)
+
+    def _read_parts(self, path: Path) -> Iterator[Parts]:
+        import numpy as np
+
+        if not path.exists():
+            return
+        with self._opened(path) as file:
+            _metadata(file, _PARTS, ())
+            for number in range(file.num_row_groups):
+                table = file.read_row_group(number)
+                ids = table["id"].to_pylist()
+                changes = [row for row in range(len(ids)) if row == 0 or ids[row] != ids[row - 1]]
+                hashes = table["content_hash"].to_pylist()
+                yield Parts(
+                    [ids[row] for row in changes],
+                    [hashes[row] for row in changes],
+                    np.asarray([*changes, len(ids)], np.int64),
+                    table["path"].to_pylist(),
+                    _vectors(table["embedding"])[1],
+                )
+
+    # --- weights ----------------------------------------------------------------------------------------------
+
+    def weights_names(self) -> list[str]:
+        """Names of the weights of fields that are kept."""
+        return sorted(path.stem for path in (self.folder / WEIGHTS).glob("*.json"))
+
+    def write_weights(self, name: str, weights: Mapping[str, float], told: Mapping[str, JSON]) -> None:
+        """Write ``weights/{name}.json``: the weight of each field, and how they were found."""
+        path = self.folder / WEIGHTS / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"weights": dict(weights), **told}, indent=2, ensure_ascii=False)
+        atomic_bytes(path, f"{text}\n".encode())
+
+    def read_weights(self, name: str) -> dict[str, float]:
+        """The weight of each field in ``weights/{name}.json``.
+
+        Raises:
+            CollectionError: there is no such file, or it is damaged.
+        """
+        path = self.folder / WEIGHTS / f"{name}.json"
+        if name not in self.weights_names():
+            raise CollectionError(
+                f"There are no weights {name!r}.",
+                allowed=f"There are: {', '.join(self.weights_names()) or 'none'}",
+                cure=f"Find some with: embedex tune {self.folder} --target PATH --as NAME",
+            )
+        try:
+            return {str(path): float(weight) for path, weight in json.loads(path.read_bytes())["weights"].items()}
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise CollectionError(f"{path} is damaged: {error}.", cure="Delete it and tune again.") from error
 
     # --- maps -------------------------------------------------------------------------------------------------
 
