@@ -17,7 +17,7 @@ from embedex._version import __version__
 
 if TYPE_CHECKING:
     from embedex.collection import Collection
-    from embedex.encoders.base import Encoder, EncoderDescription, QueryEncoder
+    from embedex.encoders.base import Encoder, EncoderDescription, FieldEncoder, QueryEncoder
     from embedex.errors import (
         CollectionError,
         EmbedexError,
@@ -29,16 +29,31 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from embedex.records import Record
-    from embedex.results import Answers, Fidelity, Hit, Item, Map, Pairs, Similar, TokenReport, Unusual
+    from embedex.results import (
+        Answers,
+        Comparison,
+        Fidelity,
+        Hit,
+        Item,
+        Map,
+        Pairs,
+        Similar,
+        TokenReport,
+        Tuned,
+        Unusual,
+        Why,
+    )
 
 _HOMES = {
     "Answers": "results",
     "Collection": "collection",
     "CollectionError": "errors",
+    "Comparison": "results",
     "EmbedexError": "errors",
     "Encoder": "encoders.base",
     "EncoderDescription": "encoders.base",
     "Fidelity": "results",
+    "FieldEncoder": "encoders.base",
     "Hit": "results",
     "InputError": "errors",
     "Item": "results",
@@ -51,19 +66,23 @@ _HOMES = {
     "Similar": "results",
     "SourceError": "errors",
     "TokenReport": "results",
+    "Tuned": "results",
     "UnknownRecordError": "errors",
     "Unusual": "results",
     "WeightsError": "errors",
+    "Why": "results",
 }
 
 __all__ = [
     "Answers",
     "Collection",
     "CollectionError",
+    "Comparison",
     "EmbedexError",
     "Encoder",
     "EncoderDescription",
     "Fidelity",
+    "FieldEncoder",
     "Hit",
     "InputError",
     "Item",
@@ -76,9 +95,11 @@ __all__ = [
     "Similar",
     "SourceError",
     "TokenReport",
+    "Tuned",
     "UnknownRecordError",
     "Unusual",
     "WeightsError",
+    "Why",
     "__version__",
 ]
 

@@ -13,7 +13,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from embedex import embedding, fidelity, projection, selection, similarity, tokens
+from embedex import attribution, embedding, fidelity, projection, selection, similarity, tokens, tuning
+from embedex import parts as field_parts
 from embedex.documents import (
     PADDED,
     ImageDocument,
@@ -23,18 +24,22 @@ from embedex.documents import (
     passages,
     settings_key,
     text_document,
+    without_fields,
 )
 from embedex.encoders import registry
-from embedex.encoders.base import Encoder, EncoderDescription, Modality, QueryEncoder, Setting
+from embedex.encoders.base import Encoder, EncoderDescription, FieldEncoder, Modality, QueryEncoder, Setting
 from embedex.encoders.registry import Recipe
 from embedex.errors import CollectionError, EmbedexError, InputError, NothingToCompareError
 from embedex.files import atomic_write, file_name, sweep_parts
-from embedex.records import JsonPath, Record, Strictness, label_text, redundant_prefix
+from embedex.records import JsonPath, Record, Strictness, label_text, redundant_prefix, strip_prefix
 from embedex.results import (
+    Ablation,
     Against,
     Answers,
     Basis,
     By,
+    Change,
+    Comparison,
     Fidelity,
     Hit,
     Item,
@@ -43,10 +48,12 @@ from embedex.results import (
     Pairs,
     Similar,
     TokenReport,
+    Tuned,
     Unusual,
+    Why,
     counted,
 )
-from embedex.store import Embeddings, Index, Manifest, Passages, Store, StoredMap
+from embedex.store import Embeddings, Index, Manifest, PartsDescription, Passages, Store, StoredMap
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,6 +76,12 @@ MOST_GROUPS = 200
 
 IMAGE_WEIGHT = 0.25
 """The picture's share where text and picture are compared together: measured, in docs/choices.md."""
+
+FIELD_ENCODERS = "wordllama, word-vectors:FILE, minilm, nomic, nomic-v1"
+"""The encoders whose vectors are sums over fields, for messages."""
+
+Weights = Mapping[str, float] | str
+"""Weights of fields, by what `embedex.attribution.fields_called` takes; or the name they are kept under."""
 
 HEATMAP_SIDE = 2_048
 """The most rows of an all-pairs square; more records share a row."""
@@ -126,7 +139,7 @@ class Collection:
     def __init__(self, store: Store, manifest: Manifest, index: Index) -> None:
         self._store, self.manifest, self._index = store, manifest, index
         self._ready: dict[
-            tuple[By, bool, str, float | None], _Compared
+            tuple[By, bool, str, float | None, tuple[tuple[str, float], ...]], _Compared
         ] = {}  # kept until this object embeds or fits a map
 
     @classmethod
@@ -368,6 +381,7 @@ class Collection:
         reuse: Sequence[str | Path] = (),
         strictness: Strictness | None = None,
         progress: Progress | None = None,
+        fields: int | None = None,
     ) -> list[EmbedReport]:
         """Embed the records' texts, their passages and their pictures; what has not changed is not embedded again.
 
@@ -375,6 +389,8 @@ class Collection:
             text, image: an encoder, or its name, or None to leave that out. Pictures are left out where there are none.
             settings: of encoders that are named, such as ``{"overflow": "error"}``; each goes to those that take it.
             reuse: folders of other collections, whose vectors of equal documents by equal encoders are taken.
+            fields: also keep what each field adds to its text's vector, for `why` and for weights: 1 for the fields at
+                the top of a record, 2 for those one level deeper; None keeps nothing.
             strictness: takes pictures that cannot be read.
             progress: see `Progress`.
 
@@ -394,6 +410,7 @@ class Collection:
         image = registry.load(image, "image", **of_each["image"]) if isinstance(image, str) else image
         if text is None and image is None:
             raise InputError("There is nothing to embed: both encoders, or what they would read, were left out.")
+        keeper = None if fields is None else self._keeper(text, fields)
         strictness = strictness or Strictness()
         stores = [self._store, *(_to_reuse(Path(folder), text, image) for folder in reuse)]
         with self._store.writing():
@@ -402,8 +419,10 @@ class Collection:
             reports = []
             if text is not None:
                 overlong, documents = _Overlong(text), self._text_documents()
-                report = self._embed_rows("text", documents, text, stores, strictness, progress)
+                report = self._embed_rows("text", documents, keeper or text, stores, strictness, progress)
                 reports.append(overlong.told(report))
+                if keeper and fields:
+                    reports.append(overlong.told(self._embed_fields(keeper, fields, progress)))
                 reports.append(overlong.told(self._embed_passages(text, stores, progress)))
             if image is not None:
                 pictures = self._image_documents(strictness, image)
@@ -460,6 +479,34 @@ class Collection:
         missing = len(self) - len(run.rows)
         return EmbedReport(name, encoder.description.name, len(self), run.embedded, missing)
 
+    def _keeper(self, encoder: Encoder | None, depth: int) -> field_parts.Keeper:
+        """What keeps the parts of texts while they are embedded.
+
+        Raises:
+            InputError: the encoder's vectors are no sums over fields.
+        """
+        if encoder is None:
+            raise InputError("There are no fields to keep where no text is embedded.", cure="Leave out --fields.")
+        if depth not in (1, 2):
+            raise InputError(f"Fields of depth {depth}.", allowed="Depth is 1 or 2.")
+        if not isinstance(encoder, FieldEncoder):
+            raise InputError(
+                f"The vectors of {encoder.description.name!r} cannot be split into fields.",
+                allowed=f"Those of these encoders are sums over tokens, and so over fields: {FIELD_ENCODERS}",
+            )
+        return field_parts.Keeper(encoder, self._store, self.manifest.text, depth)
+
+    def _embed_fields(self, keeper: field_parts.Keeper, depth: int, progress: Progress | None) -> EmbedReport:
+        embedded = field_parts.run(
+            self._text_documents(),
+            keeper,
+            self._store,
+            depth,
+            self._made_from,
+            progress=self._counter(progress, "Keeping fields"),
+        )
+        return EmbedReport("fields", keeper.description.name, len(self), embedded, 0)
+
     def _embed_passages(self, encoder: Encoder, stores: Sequence[Store], progress: Progress | None) -> EmbedReport:
         holders: dict[str, list[str]] = {}
         distinct: list[Passage] = []
@@ -510,6 +557,7 @@ class Collection:
         centred: bool | None = None,
         map_name: str = "",
         image_weight: float | None = None,
+        weights: Weights | None = None,
     ) -> Similar:
         """The records most similar to one record.
 
@@ -524,6 +572,8 @@ class Collection:
             map_name: which map, with ``by="map"``; the only one may be left out.
             image_weight: with ``by="fused"`` the picture's share, 0 to 1, of the spread of all scores; the text has
                 the rest. None takes `IMAGE_WEIGHT`.
+            weights: of fields, from 0 up, 1 for those not named: ``{"moves": 0.2}``; or the name of weights that
+                `tune` kept. Vectors are put together anew from the parts that ``embed(fields=...)`` kept.
 
         Raises:
             UnknownRecordError: there is no such record, or several of that name.
@@ -535,7 +585,7 @@ class Collection:
 
         _at_least_one(k, "k")
         row = selection.find(query, self._index.ids, self._index.names)
-        compared = self._compared(by, centred is not False, map_name, image_weight)
+        compared = self._compared(by, centred is not False, map_name, image_weight, weights)
         position = int(np.searchsorted(compared.rows, row))
         if position == len(compared.rows) or compared.rows[position] != row:
             raise self._nothing_to_compare(row, by)
@@ -565,6 +615,7 @@ class Collection:
         centred: bool | None = None,
         map_name: str = "",
         image_weight: float | None = None,
+        weights: Weights | None = None,
     ) -> Unusual:
         """The records with the lowest median similarity to all others (or the highest median distance in the map).
 
@@ -574,7 +625,7 @@ class Collection:
         import numpy as np
 
         _at_least_one(k, "k")
-        compared = self._compared(by, centred is True, map_name, image_weight)
+        compared = self._compared(by, centred is True, map_name, image_weight, weights)
         chosen = np.flatnonzero(self._chosen(where, everything)[compared.rows])
         if len(chosen) < 2:
             raise InputError(
@@ -602,6 +653,7 @@ class Collection:
         everything: bool = False,
         centred: bool | None = None,
         encoder: Encoder | str | None = None,
+        weights: Weights | None = None,
     ) -> Answers:
         """The records that answer a question in words.
 
@@ -617,6 +669,7 @@ class Collection:
             encoder: what embeds the question; None makes again what embedded the text, with its settings, or what
                 shares the pictures' space. A name, where that cannot be found by itself, such as a folder that was
                 moved; or an encoder of your own.
+            weights: see `similar`; they are for whole records.
 
         Raises:
             InputError: the question is empty, or cannot be held against that.
@@ -629,6 +682,10 @@ class Collection:
         if not question.strip():
             raise InputError("The question is empty.", cure='Ask in words: embedex ask DIR "what rolls?"')
         stored = self._store.read_passages()
+        if weights:
+            if against not in (None, "records"):
+                raise InputError(f"Weights of fields are for records, not for {against}.", cure="--against records")
+            against = "records"
         asker, against, notes = self._asker(encoder, against, has_passages=bool(stored and stored.texts))
         vector = asker.encode_queries([question])[0]
         measure: Measure = "cosine" if centred is False else "centred cosine"
@@ -645,7 +702,9 @@ class Collection:
             notes += [self._stale(stored.made_from), "score: mean of its best passage and of all its passages"]
             rows, scores, best_passage = self._passage_scores(stored, vector, measure == "centred cosine")
         else:
-            compared = self._compared("image" if against == "pictures" else "text", centred is not False, "")
+            compared = self._compared(
+                "image" if against == "pictures" else "text", centred is not False, "", None, weights
+            )
             rows, scores = compared.rows, compared.vectors @ vector
             notes.append(compared.basis(0).note)
         chosen = np.flatnonzero(allowed[rows])
@@ -743,6 +802,7 @@ class Collection:
         map_name: str = "",
         side: int = HEATMAP_SIDE,
         image_weight: float | None = None,
+        weights: Weights | None = None,
     ) -> Pairs:
         """All pairs as one square, group by group; with more than `side` records, tiles of pairs.
 
@@ -752,7 +812,7 @@ class Collection:
 
         if by == "map":
             raise InputError("All pairs are compared by text, image or fused, not by map.")
-        compared = self._compared(by, centred is True, map_name, image_weight)
+        compared = self._compared(by, centred is True, map_name, image_weight, weights)
         chosen = np.flatnonzero(self._chosen(where, everything)[compared.rows])
         if len(chosen) == 0:
             raise InputError("No record is left to compare.", cure=self._wider(where, everything))
@@ -770,6 +830,241 @@ class Collection:
             compared.basis(len(chosen)),
             similarity.group_means(vectors, starts) if len(starts) <= MOST_GROUPS else np.empty((0, 0), np.float32),
         )
+
+    def why(
+        self,
+        one: str,
+        other: str,
+        *,
+        centred: bool | None = None,
+        ablate: Sequence[str] | None = None,
+        encoder: Encoder | str | None = None,
+    ) -> Why:
+        """Why two records are close: their score, split exactly into what pairs of their fields add to it.
+
+        Args:
+            one, other: ids or names.
+            centred: subtract the collection's mean first, each field's part of it from that field; None does, as
+                `similar` does.
+            ablate: fields to leave out, one after another: both records are embedded again without each, and the score
+                is shown beside the one that the parts predict; an empty list stands for the top five.
+            encoder: for that: None makes again what embedded the text; a name where that is not found by itself, or an
+                encoder of your own.
+
+        Raises:
+            UnknownRecordError: there is no such record, or several of that name.
+            CollectionError: the parts have not been kept: see `embed`.
+            InputError: there is no such field.
+        """
+        import numpy as np
+
+        rows = [selection.find(query, self._index.ids, self._index.names) for query in (one, other)]
+        ids = [self._index.ids[row] for row in rows]
+        described = self._parts_described()
+        paths = described.paths
+        text = self._embeddings("text")
+        at = np.searchsorted(text.rows, rows)
+        rounded = field_parts.dense(self._store.read_parts(), paths, ids)
+        for row, place, part in zip(rows, at.tolist(), rounded, strict=True):
+            if place == len(text.rows) or text.rows[place] != row or not part.any():
+                raise self._nothing_to_compare(row, "text")
+        parts = [attribution.settled(part, text.vectors[place]) for part, place in zip(rounded, at, strict=True)]
+        main = {each for each, kept in zip(self._index.ids, self._index.main, strict=True) if kept}
+        mean = None
+        if centred is not False:
+            mean = field_parts.mean(self._store.read_parts(), paths, main)
+            counts = self._index.main[text.rows]
+            mean = attribution.settled(mean, text.vectors[counts].mean(axis=0, dtype=np.float64))
+        matrix = attribution.contributions(parts[0], parts[1], mean)
+        order = attribution.ranked(matrix)
+        measure: Measure = "cosine" if centred is False else "centred cosine"
+        stale = self._stale(described.made_from)
+        basis = Basis(self.title, "text", described.description.name, measure, len(main), stale)
+        fields = [paths[place] for place in order]
+        ablations: list[Ablation] = []
+        if ablate is not None:
+            prefix = self.manifest.text.strip_prefix
+            chosen = [attribution.fields_called(name, paths, prefix) for name in ablate]
+            chosen = chosen or [[path] for path in fields if path != field_parts.REST][:5]
+            names = list(ablate) or [path for (path,) in chosen]
+            if encoder is None or isinstance(encoder, str):
+                encoder = registry.again(described.description, encoder or "")
+            for name, left_out in zip(names, chosen, strict=True):
+                ablations.append(
+                    self._ablation(name, left_out, rows, described, main if mean is not None else None, encoder)
+                )
+        cells = matrix[np.ix_(order, order)]
+        return Why(self._item(rows[0]), self._item(rows[1]), fields, cells, basis, ablations)
+
+    def _ablation(
+        self,
+        name: str,
+        left_out: Sequence[str],
+        rows: Sequence[int],
+        described: PartsDescription,
+        main: set[str] | None,
+        encoder: Encoder,
+    ) -> Ablation:
+        """Two records without some fields, by their parts and embedded again; centred by the mean over `main`."""
+        import numpy as np
+
+        predicted = self._weighted(dict.fromkeys(left_out, 0.0))
+        settings = self.manifest.text
+        texts = [
+            without_fields(text_document(record, settings).text, left_out, settings, depth=described.depth)
+            for record in self._store.read_records(self._index, rows)
+        ]
+        at = np.searchsorted(predicted.rows, rows)
+        sides = [predicted.vectors[at], encoder.encode_documents(texts)]
+        drift = 1 - np.einsum("ij,ij->i", sides[0].astype(np.float64), sides[1].astype(np.float64)).min()
+        if main is not None:
+            counts = np.asarray([self._index.ids[row] in main for row in predicted.rows.tolist()], bool)
+            mean = predicted.vectors[counts].mean(axis=0, dtype=np.float64).astype(np.float32)
+            sides = [similarity.centre(side, mean) for side in sides]
+        scores = [float(side[0] @ side[1]) for side in sides]
+        return Ablation(name, scores[0], scores[1], max(0.0, float(drift)))
+
+    # --- weights of fields ------------------------------------------------------------------------------------
+
+    def compare(
+        self,
+        weights: Weights,
+        *,
+        k: int = 10,
+        by: By = "text",
+        where: str = "",
+        everything: bool = False,
+        centred: bool | None = None,
+    ) -> Comparison:
+        """What weights of fields change: which neighbours, and which records are unusual.
+
+        Arguments and errors are those of `similar`; `centred` None centres for neighbours and not for what is unusual.
+        """
+        import numpy as np
+
+        _at_least_one(k, "k")
+        sides = [self._compared(by, centred is not False, "", None, each) for each in (None, weights)]
+        rows = np.intersect1d(sides[0].rows, sides[1].rows)
+        rows = rows[self._chosen(where, everything)[rows]]
+        if len(rows) < 2:
+            raise InputError("Neighbours take at least two records.", cure=self._wider(where, everything))
+        near = [similarity.neighbours(side.vectors[np.searchsorted(side.rows, rows)], k) for side in sides]
+        overlaps = attribution.overlaps(*near)
+        changes = []
+        for place in np.argsort(overlaps, kind="stable").tolist():
+            before, after = (self._items(rows[each[place]]) for each in near)
+            gone, come = [each for each in before if each not in after], [each for each in after if each not in before]
+            changes.append(Change(self._item(int(rows[place])), float(overlaps[place]), gone, come))
+        labels = np.asarray([self._group_ranks[self._index.groups[row]] for row in rows.tolist()])
+        groups: list[tuple[str | None, int, float]] = [
+            (label, int((labels == rank).sum()), float(overlaps[labels == rank].mean()))
+            for label, rank in self._group_ranks.items()
+            if (labels == rank).any()
+        ]
+        unusual = [
+            self.unusual(k=k, by=by, where=where, everything=everything, centred=centred, weights=each).hits
+            for each in (None, weights)
+        ]
+        basis, told = sides[1].basis(len(rows)), attribution.told(self._field_weights(weights))
+        return Comparison(
+            near[0].shape[1], float(overlaps.mean()), groups, changes, unusual[0], unusual[1], basis, told
+        )
+
+    def tune(
+        self, target: str, *, name: str = "tuned", k: int = 10, folds: int = 5, progress: Progress | None = None
+    ) -> Tuned:
+        """Search weights of fields that make neighbours agree on a value of the records, and keep them under a name.
+
+        What is gained is told on held-out records; see `embedex.tuning`. A field that holds the target itself keeps
+        the weight 1: it would be turned up because it says the answer.
+
+        Args:
+            target: a JSON path of the value.
+            name: what the weights are kept under.
+            k: how many neighbours have to agree.
+            folds: into how many parts the records are cut.
+            progress: see `Progress`.
+
+        Raises:
+            InputError: the path leads to too few values, or a setting is out of range.
+            CollectionError: the parts have not been kept: see `embed`.
+        """
+        import numpy as np
+
+        _at_least_one(k, "k")
+        _check_name(name, "weights")
+        if folds < 2:
+            raise InputError(f"{folds} folds.", allowed="At least 2.")
+        described = self._parts_described()
+        prefix = self.manifest.text.strip_prefix
+        path = JsonPath.parse(".".join(key.removeprefix(prefix) for key in target.split(".")))
+        values: dict[str, str] = {}
+        for record in self._store.read_records(self._index, np.flatnonzero(self._index.main).tolist()):
+            if value := label_text(path.find(strip_prefix(record.data, prefix))):
+                values[record.id] = value
+        ids = list(values)
+        if len(ids) > tuning.RECORDS:
+            ids = [ids[i] for i in sorted(np.random.default_rng(0).choice(len(ids), tuning.RECORDS, replace=False))]
+        distinct, labels = np.unique([values[each] for each in ids], return_inverse=True)
+        if len(distinct) < 2 or np.bincount(labels).max() < 2 or len(ids) < 2 * folds:
+            raise InputError(
+                f"{target!r} leads to {len(distinct)} values in {counted(len(ids))}.",
+                allowed="It takes two values, and records that share one.",
+                cure="Name a path that leads to a text, a number, or true and false.",
+            )
+        keys = [step for step in path.steps if isinstance(step, str)]
+        own = next((each for each in described.paths if keys[: len(each.split("."))] == each.split(".")), "")
+        fixed = [described.paths.index(own)] if own else []
+        parts = field_parts.dense(self._store.read_parts(), described.paths, ids)
+
+        def tell(done: int) -> None:
+            if progress:
+                progress("Tuning", done, folds + 1)
+
+        judged = tuning.judge(parts, labels, k, folds, fixed, tell)
+        found = tuning.search(parts, labels, k, fixed)
+        tell(folds + 1)
+        weights = dict(zip(described.paths, found.tolist(), strict=True))
+        lows, highs = judged.of_folds.min(axis=0).tolist(), judged.of_folds.max(axis=0).tolist()
+        drawn = f"drawn from {counted(len(values))}" if len(ids) < len(values) else ""
+        note = " · ".join(each for each in (drawn, self._stale(described.made_from)) if each)
+        tuned = Tuned(
+            name,
+            target,
+            weights,
+            dict(zip(described.paths, zip(lows, highs, strict=True), strict=True)),
+            own,
+            k,
+            folds,
+            judged.before,
+            judged.after,
+            (judged.low, judged.high),
+            judged.queries,
+            len(distinct),
+            judged.whole_labels,
+            Basis(self.title, "text", described.description.name, "centred cosine", len(ids), note),
+        )
+        told = {"target": target, "before": judged.before, "after": judged.after, "interval": [judged.low, judged.high]}
+        with self._store.writing():
+            self._store.write_weights(name, weights, told)
+        return tuned
+
+    @property
+    def fields(self) -> list[str]:
+        """The paths of the fields whose parts have been kept.
+
+        Raises:
+            CollectionError: none have.
+        """
+        return self._parts_described().paths
+
+    def read_weights(self, name: str) -> dict[str, float]:
+        """The weights of fields that are kept under a name.
+
+        Raises:
+            CollectionError: there are none of that name.
+        """
+        return self._store.read_weights(name)
 
     # --- maps -------------------------------------------------------------------------------------------------
 
@@ -789,6 +1084,7 @@ class Collection:
         name: str = "",
         image_weight: float | None = None,
         progress: Progress | None = None,
+        weights: Weights | None = None,
     ) -> Map:
         """Fit a map, measure how far it can be believed, and keep it in the collection.
 
@@ -799,7 +1095,7 @@ class Collection:
             neighbours, min_distance, seed: UMAP's.
             seeds: how many maps UMAP fits, from `seed` on. The one is kept whose neighbourhoods agree best with those
                 of the others, and each place is told how stable it is.
-            where, everything, centred, image_weight: see `similar`.
+            where, everything, centred, image_weight, weights: see `similar`.
             name: the map's name, the method's if left out.
             progress: see `Progress`.
 
@@ -824,9 +1120,8 @@ class Collection:
             allowed_seeds = "At least 1; more than 1 with --method umap, since a PCA has no seed."
             raise InputError(f"--seeds {seeds} with --method {method} cannot be.", allowed=allowed_seeds)
         name = name or method
-        if not name.replace("-", "").replace("_", "").isalnum():
-            raise InputError(f"{name!r} cannot name a map.", allowed="Letters, digits, - and _.")
-        compared = self._compared(by, centred is not False, "", image_weight)
+        _check_name(name, "a map")
+        compared = self._compared(by, centred is not False, "", image_weight, weights)
         chosen = np.flatnonzero(allowed[compared.rows])
         if len(chosen) == 0:
             raise InputError("No record is left to place.", cure=self._wider(where, everything))
@@ -841,6 +1136,8 @@ class Collection:
         }
         if by == "fused":
             parameters["image_weight"] = IMAGE_WEIGHT if image_weight is None else image_weight
+        if weights:
+            parameters["weights"] = attribution.told(self._field_weights(weights))
         near = None
         if method == "umap" and len(vectors) > neighbours:
             near = projection.nearest(vectors, max(neighbours, fidelity.neighbourhood(len(vectors)) + 1))
@@ -965,6 +1262,9 @@ class Collection:
             self._store.images / picture if picture else None,
         )
 
+    def _items(self, rows: NDArray[np.int64]) -> list[Item]:
+        return [self._item(row) for row in rows.tolist()]
+
     def _chosen(self, where: str, everything: bool) -> NDArray[np.bool_]:
         import numpy as np
 
@@ -1005,7 +1305,14 @@ class Collection:
             rows, vectors = rows[fresh], vectors[fresh]
         return Embeddings(self._index.ids, hashes, rows, vectors, stored.description, stored.made_from)
 
-    def _compared(self, by: By, centred: bool, map_name: str, image_weight: float | None = None) -> _Compared:
+    def _compared(
+        self,
+        by: By,
+        centred: bool,
+        map_name: str,
+        image_weight: float | None = None,
+        weights: Weights | None = None,
+    ) -> _Compared:
         if image_weight is not None:
             if by != "fused":
                 raise InputError(
@@ -1013,12 +1320,27 @@ class Collection:
                 )
             if not 0 <= image_weight <= 1:
                 raise InputError(f"--image-weight {image_weight} is out of range.", allowed="From 0 to 1.")
-        key = (by, centred, map_name, image_weight)
+        chosen = self._field_weights(weights) if weights else None
+        if chosen is not None and by not in ("text", "fused"):
+            raise InputError(
+                f"Weights of fields are for texts, not for --by {by}.",
+                cure="Fit a map with them: embedex map" if by == "map" else "Leave them out.",
+            )
+        key = (by, centred, map_name, image_weight, tuple((chosen or {}).items()))
         if key not in self._ready:
-            self._ready[key] = self._prepare(by, centred, map_name, image_weight)
+            if chosen:  # one set of weights at a time: whoever turns a slider asks with very many
+                self._ready = {each: found for each, found in self._ready.items() if each[4] in ((), key[4])}
+            self._ready[key] = self._prepare(by, centred, map_name, image_weight, chosen)
         return self._ready[key]
 
-    def _prepare(self, by: By, centred: bool, map_name: str, image_weight: float | None) -> _Compared:
+    def _prepare(
+        self,
+        by: By,
+        centred: bool,
+        map_name: str,
+        image_weight: float | None,
+        weights: Mapping[str, float] | None,
+    ) -> _Compared:
         import numpy as np
 
         if by == "map":
@@ -1031,7 +1353,10 @@ class Collection:
 
             measured = a_map.fidelity and a_map.fidelity.part(order)
             return _Compared(rows[order], a_map.coordinates[order], map_basis, measured)
-        parts = [self._embeddings(name) for name in _files(by)]
+        parts = [
+            self._embeddings(name) if weights is None or name == "image" else self._weighted(weights)
+            for name in _files(by)
+        ]
         rows = parts[0].rows if len(parts) == 1 else np.intersect1d(parts[0].rows, parts[1].rows)
         sides = []
         for part in parts:
@@ -1046,6 +1371,8 @@ class Collection:
         note = next(
             (note for name, part in zip(_files(by), parts, strict=True) if (note := self._note(name, part))), ""
         )
+        if weights is not None:
+            note = " · ".join(each for each in (attribution.told(weights), note) if each)
         vectors = sides[0]
         if len(sides) > 1:
             weight = IMAGE_WEIGHT if image_weight is None else image_weight
@@ -1060,6 +1387,37 @@ class Collection:
             return Basis(self.title, by, encoder, measure, count, note)
 
         return _Compared(rows, vectors, basis)
+
+    def _parts_described(self) -> PartsDescription:
+        """What describes the parts of the texts as they are embedded now.
+
+        Raises:
+            CollectionError: there are none, or they are another encoder's.
+        """
+        text, described = self._store.read_description("text"), self._store.describe_parts()
+        if text is None:
+            raise self._not_embedded("text")
+        if described is None or described.description != text:
+            other = f"by {text.name!r}" if described else "yet"
+            raise CollectionError(
+                f"What each field adds to the texts' vectors has not been kept {other}.",
+                cure=f"Run: embedex embed {self.folder} --text {text.name} --fields",
+            )
+        return described
+
+    def _field_weights(self, weights: Weights) -> dict[str, float]:
+        """Weights by the fields' paths; see `embedex.attribution.field_weights`."""
+        paths, prefix = self._parts_described().paths, self.manifest.text.strip_prefix
+        named = self.read_weights(weights) if isinstance(weights, str) else weights
+        return attribution.field_weights(named, paths, prefix)
+
+    def _weighted(self, weights: Mapping[str, float]) -> Embeddings:
+        """The texts' embeddings put together from their parts."""
+        described = self._parts_described()
+        dimension = described.description.dimension
+        rows, vectors = field_parts.weighted(self._store.read_parts(), weights, self._rows, dimension)
+        none: list[str | None] = [None] * len(self)
+        return Embeddings(self._index.ids, none, rows, vectors, described.description, described.made_from)
 
     def _passage_scores(
         self, stored: Passages, question: NDArray[np.float32], centred: bool
@@ -1180,6 +1538,11 @@ def _leads_nowhere(what: str, path: JsonPath, record: Record) -> InputError:
         f"The {what}'s path {path.text!r} leads to nothing in any record.",
         allowed=f"The first record has: {', '.join(record.data)}",
     )
+
+
+def _check_name(name: str, what: str) -> None:
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise InputError(f"{name!r} cannot name {what}.", allowed="Letters, digits, - and _.")
 
 
 def _at_least_one(value: int, name: str) -> None:

@@ -18,9 +18,22 @@ from typing import TYPE_CHECKING
 
 from embedex import processors
 from embedex.collection import Collection, Progress
-from embedex.errors import EmbedexError, InputError, MissingExtraError, NothingToCompareError
+from embedex.errors import CollectionError, EmbedexError, InputError, MissingExtraError, NothingToCompareError
 from embedex.files import file_name
-from embedex.results import Answers, By, Map, Pairs, Result, Similar, TokenReport, Unusual, counted
+from embedex.results import (
+    Answers,
+    By,
+    Comparison,
+    Map,
+    Pairs,
+    Result,
+    Similar,
+    TokenReport,
+    Tuned,
+    Unusual,
+    Why,
+    counted,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,6 +92,12 @@ def figure(result: Result, date: datetime.date, *, highlight: Sequence[str] = ()
         return charts.answers_chart(result, date=date)
     if isinstance(result, Pairs):
         return charts.heatmap(result, date=date)
+    if isinstance(result, Why):
+        return charts.why_chart(result, date=date)
+    if isinstance(result, Comparison):
+        return charts.compare_chart(result, date=date)
+    if isinstance(result, Tuned):
+        return charts.tune_chart(result, date=date)
     return charts.map_chart(result, date=date, highlight=highlight)
 
 
@@ -122,6 +141,13 @@ def exhibits(collection: Collection, *, record: str, question: str, say: Callabl
         title, text = f"Similar to {name}, {_TOLD[by]}", f"Most similar to {name}, {per}."
         similar = partial(collection.similar, record, k=k, per_group=grouped, by=by, map_name=map_name)
         yield from attempt(title, text, f"similar-{by}", similar)
+    if _keeps_fields(collection):
+        yield from attempt(
+            f"Why {name} and its nearest are alike",
+            "What each field adds to their score, and each pair of fields.",
+            "why",
+            lambda: collection.why(record, collection.similar(record, k=1).hits[0].item.id),
+        )
     for by in embedded:
         text = "Every pair of records; bright is alike."
         yield from attempt(f"All pairs, {_TOLD[by]}", text, f"heatmap-{by}", partial(collection.pairs, by=by))
@@ -133,6 +159,14 @@ def exhibits(collection: Collection, *, record: str, question: str, say: Callabl
         yield from attempt(question, "A question in words.", "answers", partial(collection.ask, question))
     if a_map:
         yield Exhibit("map", "Map", f"{counted(len(a_map.items))} placed by {a_map.basis.encoder}.", a_map)
+
+
+def _keeps_fields(collection: Collection) -> bool:
+    """Whether a score can be told field by field: the parts are kept, and by the encoder of the texts."""
+    try:
+        return bool(collection.fields)
+    except CollectionError:
+        return False
 
 
 def sides(collection: Collection) -> Sequence[By]:

@@ -15,6 +15,8 @@ from embedex.results import (
     Answers,
     Basis,
     By,
+    Change,
+    Comparison,
     Fidelity,
     Hit,
     Item,
@@ -24,7 +26,9 @@ from embedex.results import (
     Similar,
     TokenCounts,
     TokenReport,
+    Tuned,
     Unusual,
+    Why,
 )
 
 if TYPE_CHECKING:
@@ -108,6 +112,32 @@ def in_doubt(count: int) -> Fidelity:
     """Half of the places kept, half not."""
     kept = np.arange(count, dtype=np.float32) % 2
     return Fidelity(10, kept, kept, 0.944, 0.893, count, 5, 0.5)
+
+
+def why(records: Sequence[Item], *, sign: float = 1.0) -> Why:
+    """A field for each record, called by its name; with one record the two are the same."""
+    count = len(records)
+    matrix = np.random.default_rng(8).normal(size=(count, count)) * 0.02 + sign * np.diag(0.5 / (np.arange(count) + 1))
+    one, other = (records[0], records[-1]) if records else (Item("q", "eevee"), Item("r", "espeon"))
+    return Why(one, other, [f"a.{record.name}" for record in records], matrix, basis("text", "centred cosine"))
+
+
+def comparison(records: Sequence[Item]) -> Comparison:
+    scores = [0.5 + 0.01 * number for number in range(len(records))]
+    changes = [Change(record, 0.5, [record], [record]) for record in records]
+    labels = dict.fromkeys(record.group for record in records)
+    groups = [(label, 12, 0.9 - 0.05 * number) for number, label in enumerate(labels)]
+    before, after = hits(records, scores), hits(records[::-1][:-1], scores[:-1])
+    return Comparison(10, 0.42, groups, changes, before, after, basis(note="without moves"), "without moves")
+
+
+def tuned(records: Sequence[Item], *, gain: float = 0.1) -> Tuned:
+    weights = {f"{number} {record.name}": (0.0, 0.25, 1.0, 8.0)[number % 4] for number, record in enumerate(records)}
+    ranges = {path: (min(weight, 1.0), weight) for path, weight in weights.items()}
+    interval = (gain - 0.05, gain + 0.05)
+    return Tuned(
+        "kinds", "types[0].name", weights, ranges, "types", 10, 5, 0.5, 0.5 + gain, interval, 900, 18, False, basis()
+    )  # fmt: skip
 
 
 def tokens(count: int = 200) -> TokenReport:

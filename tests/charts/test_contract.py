@@ -19,13 +19,16 @@ from .support import (
     DATE,
     a_map,
     answers,
+    comparison,
     in_doubt,
     items,
     outside,
     pairs,
     similar,
     tokens,
+    tuned,
     unusual,
+    why,
     words,
 )
 
@@ -60,6 +63,11 @@ CHARTS: dict[str, Draw] = {
     "map in doubt": lambda records: charts.map_chart(
         replace(a_map(records), fidelity=in_doubt(len(records))), date=DATE
     ),
+    "why": lambda records: charts.why_chart(why(records), date=DATE),
+    "why apart": lambda records: charts.why_chart(why(records, sign=-1), date=DATE),
+    "compare": lambda records: charts.compare_chart(comparison(records), date=DATE),
+    "tune": lambda records: charts.tune_chart(tuned(records), date=DATE),
+    "tune without gain": lambda records: charts.tune_chart(tuned(records, gain=0.01), date=DATE),
     "map in 3D": lambda records: charts.map_chart(a_map(records, dimensions=3), date=DATE),
 }
 

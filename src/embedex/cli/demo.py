@@ -27,7 +27,7 @@ def run(to: Path, on: str) -> None:
     collection, record, question = _collection(to, on)
     say(f"{collection!r}\n")
     with output.progress() as progress:
-        reports = collection.embed(progress=progress)
+        reports = collection.embed(progress=progress, fields=2)
     output.show(tables.embedded(reports), "table")
     page = draw_gallery(collection, to / "charts", record=record, question=question, fetch=on != "sample", show=True)
     say(f"\nDone in {time.monotonic() - begun:.0f} s. Open {page}")

@@ -146,6 +146,12 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="take vectors of equal documents from this other collection",
     )
+    embed.add_argument(
+        "--fields", action="store_true", help="also keep what each field adds to a text's vector, for why and weights"
+    )
+    embed.add_argument(
+        "--field-depth", type=int, choices=(1, 2), metavar="N", help="1: top fields, 2: one level deeper (1)"
+    )
     _strict(embed)
     settings = embed.add_argument_group(
         "settings of the encoders", "Each goes to the encoders that take it; embedex models --format json lists them."
@@ -194,6 +200,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     ask.add_argument("--against", choices=("pictures", "passages", "records"), help="what to hold it against")
     _selection(ask)
+    _weights(ask)
     _format(ask)
     _chart(ask)
 
@@ -208,6 +215,53 @@ def build_parser() -> argparse.ArgumentParser:
     analogy.add_argument("-k", type=int, default=10, metavar="N", help="how many words (%(default)s)")
     _format(analogy)
 
+    why = verb(
+        "why",
+        "why two records are close: their score, split exactly into what pairs of their fields add",
+        "Needs: embedex embed DIR --fields",
+    )
+    _collection(why)
+    why.add_argument("record", metavar="RECORD", help="its name or id")
+    why.add_argument("other", metavar="OTHER", help="the other one's")
+    why.add_argument(
+        "--ablate",
+        nargs="*",
+        metavar="FIELD",
+        help="embed both again without each of these fields (the first five) and show what changes",
+    )
+    why.add_argument("--model", default="", help="for --ablate: the text encoder, where it is not found by itself")
+    _measure(why)
+    _format(why)
+    _chart(why)
+
+    compare = verb(
+        "compare",
+        "what weights of fields change: which neighbours, by group, and which unusual records",
+        "For example: embedex compare DIR --without moves. Needs: embedex embed DIR --fields",
+    )
+    _collection(compare)
+    compare.add_argument("-k", type=int, default=10, metavar="N", help="how many neighbours (%(default)s)")
+    compare.add_argument("--by", choices=("text", "fused"), default="text", help="what to compare (%(default)s)")
+    _selection(compare)
+    _weights(compare)
+    _format(compare)
+    _chart(compare)
+
+    tune = verb(
+        "tune",
+        "search weights of fields that make neighbours agree on a value, and keep them under a name",
+        "What is gained is told on held-out records. Needs: embedex embed DIR --fields",
+    )
+    _collection(tune)
+    tune.add_argument("--target", required=True, metavar="PATH", help="path of the value: types[0].type.name")
+    tune.add_argument(
+        "--as", dest="name", default="tuned", metavar="NAME", help="what to keep them under (%(default)s)"
+    )
+    tune.add_argument("-k", type=int, default=10, metavar="N", help="how many neighbours (%(default)s)")
+    tune.add_argument("--folds", type=int, default=5, metavar="N", help="parts for cross-validation (%(default)s)")
+    _format(tune)
+    _chart(tune)
+
     heatmap = verb("heatmap", "all pairs at once: a table by group, and every single pair as a chart")
     _collection(heatmap)
     heatmap.add_argument(
@@ -215,6 +269,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _image_weight(heatmap)
     _selection(heatmap)
+    _weights(heatmap)
     _format(heatmap)
     _chart(heatmap)
 
@@ -242,6 +297,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     a_map.add_argument("--as", dest="map_name", default="", metavar="NAME", help="the map's name (its method)")
     _selection(a_map)
+    _weights(a_map)
     _format(a_map)
     _chart(a_map)
 
@@ -302,6 +358,10 @@ def _chart_file(text: str) -> Path:
 def _selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--where", default="", metavar="SQL", help="only records for which this SQL condition holds")
     parser.add_argument("--all", dest="everything", action="store_true", help="also the records left out by default")
+    _measure(parser)
+
+
+def _measure(parser: argparse.ArgumentParser) -> None:
     measure = parser.add_mutually_exclusive_group()
     measure.add_argument(
         "--centred", action="store_true", default=None, help="subtract the collection's mean before comparing"
@@ -313,6 +373,16 @@ def _image_weight(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--image-weight", type=float, metavar="W", help="with --by fused, the picture's share from 0 to 1 (0.25)"
     )
+
+
+def _weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="FIELDS", help="as if texts lacked these fields: moves,stats"
+    )
+    parser.add_argument(
+        "--weight", action="append", default=[], metavar="FIELD=W", help="weights of fields: moves=0.2,flavor=2"
+    )
+    parser.add_argument("--weights", default="", metavar="NAME", help="the weights that embedex tune kept under a name")
 
 
 def _ranked(parser: argparse.ArgumentParser) -> None:
@@ -329,5 +399,6 @@ def _ranked(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--per-group", action="store_true", help="the first N of each group")
     parser.add_argument("--map", dest="map_name", default="", metavar="NAME", help="which map, with --by map")
     _selection(parser)
+    _weights(parser)
     _format(parser)
     _chart(parser)

@@ -9,7 +9,22 @@ from typing import TYPE_CHECKING
 
 from embedex.cli.output import Cell, Table
 from embedex.collection import EmbedReport
-from embedex.results import TOKEN_LIMITS, Answers, Basis, Hit, Map, Pairs, Result, Similar, TokenReport, Unusual
+from embedex.results import (
+    TOKEN_LIMITS,
+    Answers,
+    Basis,
+    Comparison,
+    Hit,
+    Item,
+    Map,
+    Pairs,
+    Result,
+    Similar,
+    TokenReport,
+    Tuned,
+    Unusual,
+    Why,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +49,12 @@ def of(result: Result) -> Table:
         return answers(result)
     if isinstance(result, Pairs):
         return pairs(result)
+    if isinstance(result, Why):
+        return why(result)
+    if isinstance(result, Comparison):
+        return comparison(result)
+    if isinstance(result, Tuned):
+        return tuned(result)
     return map_summary(result)
 
 
@@ -119,6 +140,150 @@ def doubted(result: Map) -> Table | None:
     left = len(among) - len(worst)
     more = f" · {left:,} more; --format csv has them all" if left else ""
     return Table(columns, rows, f"Not to be believed, for {told.rule}{more}")
+
+
+def why(result: Why) -> Table:
+    """What each field adds to a score; in CSV every pair of fields."""
+    score = result.score
+    columns = ["field", "adds", "share", "with the same field", "with other fields"]
+    rows: list[list[Cell]] = [
+        [field, adds, f"{adds / score:.1%}" if abs(score) > SMALLEST_SCORE else None, same, adds - same]
+        for field, adds, same in zip(result.fields, result.by_field.tolist(), result.same_field.tolist(), strict=True)
+    ]
+    rows.append(
+        ["all fields: the score", score, None, float(result.same_field.sum()), score - float(result.same_field.sum())]
+    )
+    pairs = [
+        [one, other, cell]
+        for one, cells in zip(result.fields, result.matrix.tolist(), strict=True)
+        for other, cell in zip(result.fields, cells, strict=True)
+    ]
+    one, other = _named(result)
+    caption = f"{one} and {other} · {result.basis.caption()}"
+    whole = {
+        "one": result.one,
+        "other": result.other,
+        "score": score,
+        "fields": [
+            {"field": field, "adds": adds, "same_field": same}
+            for field, adds, same in zip(
+                result.fields, result.by_field.tolist(), result.same_field.tolist(), strict=True
+            )
+        ],
+        "matrix": result.matrix,
+        "ablations": result.ablations,
+        "basis": result.basis,
+    }
+    return Table(columns, rows, caption, whole, Table([f"field of {one}", f"field of {other}", "adds"], pairs))
+
+
+SMALLEST_SCORE = 1e-3
+"""Of a score nearer to zero no share is told: parts that cancel out would be many times the whole."""
+
+PAIRS_SHOWN = 10
+
+
+def field_pairs(result: Why) -> Table:
+    """The pairs of fields that add most to a score, or take most from it."""
+    places = sorted(
+        ((i, j) for i in range(len(result.fields)) for j in range(len(result.fields))),
+        key=lambda place: -abs(result.matrix[place]),
+    )[:PAIRS_SHOWN]
+    rows: list[list[Cell]] = [[result.fields[i], result.fields[j], float(result.matrix[i, j])] for i, j in places]
+    one, other = _named(result)
+    return Table([f"field of {one}", f"field of {other}", "adds"], rows)
+
+
+def ablations(result: Why) -> Table:
+    """Scores without a field: by the parts, and embedded again."""
+    columns = ["without", "score", "by the parts", "embedded again", "difference", "vectors apart"]
+    rows: list[list[Cell]] = [
+        [
+            each.field,
+            result.score,
+            each.predicted,
+            each.embedded,
+            f"{each.embedded - each.predicted:+.4f}",
+            f"{each.drift:.1e}",
+        ]
+        for each in result.ablations
+    ]
+    most = max((abs(each.embedded - each.predicted) for each in result.ablations), default=0.0)
+    caption = (
+        f"They differ by {f'{most:.4f}' if most >= 5e-5 else 'less than 0.0001'} at most here. A field's edges cut "
+        "tokens, and a contextual encoder gives every other token another vector when a field is gone."
+    )
+    return Table(columns, rows, caption)
+
+
+def _named(result: Why) -> tuple[str, str]:
+    """What the two records are called: by their ids where their names are the same."""
+    if result.one.name == result.other.name:
+        return result.one.id, result.other.id
+    return result.one.name, result.other.name
+
+
+def comparison(result: Comparison) -> Table:
+    """How many neighbours stay, by group; in CSV each record's."""
+    rows: list[list[Cell]] = [[label, count, overlap] for label, count, overlap in result.groups]
+    rows = rows if len(rows) > 1 else []
+    rows.append(["all", result.basis.count, result.overlap])
+    full = [
+        [each.item.id, each.item.name, each.item.group, each.overlap, _ids(each.gone), _ids(each.come)]
+        for each in result.changes
+    ]
+    overlap = f"overlap@{result.k}"
+    columns = ["id", "name", "group", overlap, "gone", "come"]
+    return Table(["group", "records", overlap], rows, result.basis.caption(), result, Table(columns, full))
+
+
+def changes(result: Comparison) -> Table:
+    """The records whose neighbours change most."""
+    rows: list[list[Cell]] = [
+        [each.item.name, each.overlap, _few(each.gone), _few(each.come)] for each in result.changes[:CHANGES_SHOWN]
+    ]
+    return Table(["name", f"overlap@{result.k}", "no longer near", "now near"], rows, "the nearest three of each")
+
+
+CHANGES_SHOWN = 10
+
+
+def unusual_changes(result: Comparison) -> Table:
+    """The most unusual records before and after, side by side."""
+    rows: list[list[Cell]] = [
+        [before.rank, before.item.name, before.value, after.item.name, after.value]
+        for before, after in zip(result.unusual_before, result.unusual_after, strict=False)
+    ]
+    stay = {hit.item.id for hit in result.unusual_before} & {hit.item.id for hit in result.unusual_after}
+    caption = f"{len(stay)} of {len(rows)} stay"
+    return Table(["rank", "before", "median", "after", "median after"], rows, caption)
+
+
+def tuned(result: Tuned) -> Table:
+    """The weights that were found, with what the folds found, and what they gain."""
+    rows: list[list[Cell]] = [
+        [path, f"{weight:g}", f"{low:g} to {high:g}" if low != high else f"{low:g}"]
+        for path, weight in result.weights.items()
+        for low, high in [result.ranges[path]]
+    ]
+    gain, (low, high) = result.after - result.before, result.interval
+    holds = "" if low > 0 else ": no gain that holds on records it has not seen"
+    held = f"{result.queries:,} held-out records of {result.values:,} values"
+    whole = ", whole values held out" if result.whole_values else ""
+    own = f" · {result.own_field} holds the target and keeps the weight 1" if result.own_field else ""
+    caption = (
+        f"agreement@{result.k} on {held}{whole}: {result.before:.3f} before, {result.after:.3f} after, "
+        f"gain {gain:+.3f} (95 %: {low:+.3f} to {high:+.3f}){holds}{own} · {result.basis.caption()}"
+    )
+    return Table(["field", "weight", f"in {result.folds} folds"], rows, caption, result)
+
+
+def _few(items: Sequence[Item], most: int = 3) -> str:
+    return ", ".join(item.name for item in items[:most]) + f" and {len(items) - most} more" * (len(items) > most)
+
+
+def _ids(items: Sequence[Item]) -> str:
+    return " ".join(item.id for item in items)
 
 
 def places(result: Map) -> Table:

@@ -154,6 +154,7 @@ def embed(parsed: Namespace) -> None:
             settings={name: value for name, value in given.items() if value is not None},
             strictness=strictness,
             progress=progress,
+            fields=(parsed.field_depth or 1) if parsed.fields or parsed.field_depth else None,
         )
     output.say_problems(strictness.problems)
     output.show(tables.embedded(reports), "table")
@@ -167,18 +168,26 @@ def embed(parsed: Namespace) -> None:
 
 def similar(parsed: Namespace) -> None:
     """The most similar."""
-    _answer(_open(parsed.dir).similar(parsed.record, **_ranked(parsed)), parsed)
+    collection = _open(parsed.dir)
+    _answer(collection.similar(parsed.record, **_ranked(parsed), **_weights(collection, parsed)), parsed)
 
 
 def unusual(parsed: Namespace) -> None:
     """The most unusual."""
-    _answer(_open(parsed.dir).unusual(**_ranked(parsed)), parsed)
+    collection = _open(parsed.dir)
+    _answer(collection.unusual(**_ranked(parsed), **_weights(collection, parsed)), parsed)
 
 
 def ask(parsed: Namespace) -> None:
     """A question in words."""
-    answers = _open(parsed.dir).ask(
-        parsed.question, k=parsed.k, against=parsed.against, encoder=parsed.model or None, **_selection(parsed)
+    collection = _open(parsed.dir)
+    answers = collection.ask(
+        parsed.question,
+        k=parsed.k,
+        against=parsed.against,
+        encoder=parsed.model or None,
+        **_selection(parsed),
+        **_weights(collection, parsed),
     )
     _answer(answers, parsed)
 
@@ -207,9 +216,56 @@ def analogy(parsed: Namespace) -> None:
     )
 
 
+def why(parsed: Namespace) -> None:
+    """Why two records are close."""
+    from embedex.cli import tables
+
+    result = _open(parsed.dir).why(
+        parsed.record, parsed.other, centred=parsed.centred, ablate=parsed.ablate, encoder=parsed.model or None
+    )
+    output.show(tables.of(result), parsed.format)
+    if parsed.format == "table":
+        output.heading("The pairs of fields that add most")
+        output.show(tables.field_pairs(result), parsed.format)
+        if result.ablations:
+            output.heading("What leaving a field out would change")
+            output.show(tables.ablations(result), parsed.format)
+    _draw(result, parsed.chart)
+
+
+def compare(parsed: Namespace) -> None:
+    """What weights of fields change."""
+    from embedex.cli import tables
+
+    collection = _open(parsed.dir)
+    weights = _weights(collection, parsed)
+    if not weights:
+        raise InputError("There are no weights to compare.", cure="For example: --without moves, or --weights NAME")
+    result = collection.compare(**weights, k=parsed.k, by=parsed.by, **_selection(parsed))
+    output.show(tables.of(result), parsed.format)
+    if parsed.format == "table":
+        output.heading("Whose neighbours change most")
+        output.show(tables.changes(result), parsed.format)
+        output.heading("The most unusual, before and after")
+        output.show(tables.unusual_changes(result), parsed.format)
+    _draw(result, parsed.chart)
+
+
+def tune(parsed: Namespace) -> None:
+    """Search weights of fields."""
+    collection = _open(parsed.dir)
+    with output.progress() as progress:
+        result = collection.tune(parsed.target, name=parsed.name, k=parsed.k, folds=parsed.folds, progress=progress)
+    _answer(result, parsed)
+    if parsed.format == "table":
+        say(f"Kept. Ask with them: embedex similar {parsed.dir} RECORD --weights {result.name}")
+
+
 def heatmap(parsed: Namespace) -> None:
     """All pairs."""
-    _answer(_open(parsed.dir).pairs(by=parsed.by, image_weight=parsed.image_weight, **_selection(parsed)), parsed)
+    collection = _open(parsed.dir)
+    weights = {"image_weight": parsed.image_weight, **_weights(collection, parsed)}
+    _answer(collection.pairs(by=parsed.by, **_selection(parsed), **weights), parsed)
 
 
 def map_(parsed: Namespace) -> None:
@@ -226,6 +282,7 @@ def map_(parsed: Namespace) -> None:
         "image_weight": parsed.image_weight,
         "name": parsed.map_name,
         **_selection(parsed),
+        **_weights(collection, parsed),
     }
     try:
         with output.progress() as progress:
@@ -282,6 +339,7 @@ VERBS: dict[str, Callable[[Namespace], None]] = {
     "analogy": analogy,
     "ask": ask,
     "charts": charts,
+    "compare": compare,
     "demo": demo,
     "embed": embed,
     "heatmap": heatmap,
@@ -293,7 +351,9 @@ VERBS: dict[str, Callable[[Namespace], None]] = {
     "sample": sample,
     "similar": similar,
     "tokens": tokens,
+    "tune": tune,
     "unusual": unusual,
+    "why": why,
 }
 
 
@@ -305,6 +365,25 @@ def _open(folder: Path) -> Collection:
 
 def _selection(parsed: Namespace) -> dict[str, Any]:
     return {"where": parsed.where, "everything": parsed.everything, "centred": parsed.centred}
+
+
+def _weights(collection: Collection, parsed: Namespace) -> dict[str, Any]:
+    """The weights of fields that a command names: those kept, then ``--weight``, then ``--without``."""
+    weights = collection.read_weights(parsed.weights) if parsed.weights else {}
+    for part in _parts(parsed.weight):
+        name, equals, number = part.rpartition("=")
+        try:
+            weights[name] = float(number)
+        except ValueError:
+            equals = ""
+        if not equals or not name:
+            raise InputError(f"--weight {part!r} is no weight.", allowed="It is a field and a number: moves=0.2")
+    weights |= dict.fromkeys(_parts(parsed.without), 0.0)
+    return {"weights": weights} if weights else {}
+
+
+def _parts(values: list[str]) -> list[str]:
+    return [part.strip() for value in values for part in value.split(",") if part.strip()]
 
 
 def _ranked(parsed: Namespace) -> dict[str, Any]:
