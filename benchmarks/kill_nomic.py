@@ -186,7 +186,7 @@ def main() -> None:
         lost = len(computed) - len(set(computed))
         print(f"{kills} kills; files {'identical' if same else 'DIFFER'}; finished and embedded again: {len(again)}")
         print(f"taken by a kill before they were written, and computed again: {lost}")
-        sys.exit(not same or bool(again))
+        sys.exit(not same or bool(again) or kills < parsed.kills)
 
 
 if __name__ == "__main__":

@@ -119,7 +119,7 @@ def embedding(folder: Path, runs: int) -> None:
             whole.append(seconds_of(embedex("embed", copies[0])))
             last: dict[str, tuple[float, float]] = {}
 
-            def note(what: str, _done: int, _total: int, /, **_: object) -> None:
+            def note(what: str, _done: int, _total: int, *_: object) -> None:
                 last[what] = time.perf_counter(), time.process_time()  # noqa: B023 - called before the next round
 
             wall, processor = time.perf_counter(), time.process_time()

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from embedex import embedding
 from embedex.cli import tables
 from embedex.collection import IMAGE_WEIGHT, Collection, EmbedReport
 from embedex.documents import passages, read_picture
@@ -770,7 +771,7 @@ def test_of_several_seeds_the_map_is_kept_that_agrees_best(things: Collection, m
     monkeypatch.setattr("embedex.projection.umap", fake)
     seen: list[tuple[str, int, int]] = []
 
-    def progress(what: str, done: int, total: int, **_: object) -> None:
+    def progress(what: str, done: int, total: int, *_: object) -> None:
         seen.append((what, done, total))
 
     a_map = things.fit_map(by="text", seed=4, seeds=3, progress=progress)
@@ -1002,8 +1003,9 @@ def test_a_run_reports_what_it_embedded_and_a_second_one_embeds_nothing(
     own = [each.text for record in THINGS for each in passages(record, collection.manifest.text)]
     counted: list[tuple[str, int, int]] = []
 
-    def count(what: str, done: int, total: int, /, *, tokens: int = 0, share: float | None = None) -> None:
-        assert (tokens, share) != (0, None)
+    def count(what: str, done: int, total: int, run: embedding.Progress | None = None, /) -> None:
+        assert run is not None
+        assert (run.rows, run.share) <= (done, 1)
         counted.append((what, done, total))
 
     reports = collection.embed(text=text, image=image, progress=count)

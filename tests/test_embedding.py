@@ -143,7 +143,7 @@ def test_progress_tells_rows_documents_and_the_share_of_the_work(store: Store) -
     told: list[Progress] = []
     rows = documents("a", None, "a", "b", "c", "d", "a", "a", "b")
     embedding.run(rows, Stub(), store, "text", count=len(rows), progress=told.append)
-    # After four rows with two documents, nine are expected to have 4.5; the last row has none that is new.
+    # Two of four rows have a new document, and so 2.5 of the other five are expected; the last row has none.
     assert told[0] == Progress(0, 0, 0, 0.0)
     assert told[1:] == [Progress(4, 2, 0, 2 / 4.5), Progress(8, 4, 0, 4 / 4.5), Progress(9, 4, 0, 1.0)]
 
@@ -215,6 +215,23 @@ def test_only_so_much_is_read_before_the_first_document_is_embedded(
     again = Words()
     assert_rows(embedding.run(documents(*texts), again, store, "text"), *texts)
     assert len(again.packs) == 400
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_what_is_known_is_done_but_is_no_work(store: Store) -> None:
+    texts = [f"text {n}" for n in range(16)]
+    known = Known([hash_of(text) for text in texts[:8]], np.asarray([vector_of(text) for text in texts[:8]]))
+    told: list[Progress] = []
+    embedding.run(documents(*texts), Stub(), store, "text", count=16, known=[known], progress=told.append)
+    assert [(each.rows, each.embedded, each.share) for each in told] == [
+        (0, 0, 0), (4, 0, 0), (8, 0, 0), (12, 4, 0.5), (16, 8, 1)
+    ]  # fmt: skip
+
+
+def test_rows_without_a_vector_beside_many_that_are_known(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "IN_MEMORY", 1)
+    known = Known([hash_of("a")], vector_of("a")[None])
+    assert_rows(embedding.run(documents(None, None), Stub(), store, "image", known=[known]), None, None)
 
 
 def test_progress_goes_by_tokens_where_they_are_known(store: Store) -> None:

@@ -63,10 +63,10 @@ if TYPE_CHECKING:
 class Progress(Protocol):
     """Called with what is being done, how many are done, and of how many.
 
-    While texts are embedded, also with how many tokens were computed, and which share of the work that is done.
+    While something is embedded, also with how far that is; what was known before is done, but no work.
     """
 
-    def __call__(self, what: str, done: int, total: int, /, *, tokens: int = 0, share: float | None = None) -> None:
+    def __call__(self, what: str, done: int, total: int, run: embedding.Progress | None = None, /) -> None:
         """Show it."""
         ...
 
@@ -1501,7 +1501,7 @@ def _embedding_progress(
 ) -> Callable[[embedding.Progress], None] | None:
     if progress is None:
         return None
-    return lambda now: progress(what, now.rows, total, tokens=now.tokens, share=now.share)
+    return lambda now: progress(what, now.rows, total, now)
 
 
 class _Overlong:

@@ -4,6 +4,8 @@ One thread reads and tokenises ahead of the encoder. Documents of about one leng
 is done is written as shards, at most seconds apart, and a killed run goes on from them. Vectors are found by content
 hash, so neither the order of documents nor the moment of a kill changes a byte of the result.
 
+Where an encoder's last bits depend on what it computes together, as on a GPU, so do the result's.
+
 The run knows nothing of records or files beyond its shards: documents come in row order from the caller.
 """
 
@@ -78,8 +80,8 @@ class Progress:
         rows: how many rows are done, those with known vectors among them.
         embedded: how many documents were embedded now.
         tokens: how many tokens those had; 0 where the encoder does not say.
-        share: how much of what is to embed now is embedded, from 0 to 1, by tokens where they are known; what has not
-            been read yet is taken to be like what has.
+        share: how much of what is to embed now is embedded, from 0 to 1, by tokens where they are known; of what has
+            not been read yet as many documents are taken to be new as of what was read last.
     """
 
     rows: int
@@ -162,7 +164,8 @@ def _embed(
 ) -> list[str | None]:
     """Embed one pool while the next one is read; gives the content hash of each row."""
     hashes: list[str | None] = []
-    embedded = tokens = done = read = 0
+    embedded = tokens = done = 0
+    work = new = 0  # of all pools so far: what there is to do, and for how many documents
     if progress:  # time is counted from here
         progress(Progress(0, 0, 0, 0.0))
     with ThreadPoolExecutor(1, "embedex-read") as ahead:
@@ -171,9 +174,11 @@ def _embed(
             while (pool := upcoming.result()) is not None:
                 upcoming = ahead.submit(next, pools, None)
                 hashes += pool.hashes
-                read += sum(pack.work for pack in pool.packs)
-                expected = read * (count / len(hashes) if count else 1.0)
                 waiting = sum(len(pack.hashes) for pack in pool.packs)
+                work += sum(pack.work for pack in pool.packs)
+                new += waiting
+                to_come = ((count or 0) - len(hashes)) * waiting / len(pool.hashes)
+                expected = work + max(to_come, 0) * work / max(new, 1)
                 for pack in pool.packs:
                     vectors = _checked(pack.encode(), len(pack.hashes), encoder)
                     table.append(pack.hashes, vectors)
@@ -185,7 +190,7 @@ def _embed(
                     if progress:
                         progress(Progress(len(hashes) - waiting, embedded, tokens, done / expected))
                 if progress and not pool.packs:
-                    progress(Progress(len(hashes), embedded, tokens, done / expected if expected else 1.0))
+                    progress(Progress(len(hashes), embedded, tokens, done / max(expected, 1)))
         finally:
             shards.write()
     return hashes
@@ -220,27 +225,31 @@ def _pools(
     unreadable: dict[str, str] = {}
     hashes: list[str | None] = []
     tokenized: list[tuple[str, Any]] = []
-    for part in _batched(documents, BATCH):
-        part_hashes = [document.content_hash if document else None for document in part]
-        new: dict[str, Document] = {}
-        for hash_, document in zip(part_hashes, part, strict=True):
-            if document is not None and hash_ is not None and hash_ not in seen:
-                new.setdefault(hash_, document)
-        seen.update(new)
-        contents, wrong = _contents(new)
-        unreadable |= wrong
-        for document, part_hash in zip(part, part_hashes, strict=True):
-            if document is not None and part_hash in unreadable:
-                strictness.add(f"record {document.id}", unreadable[part_hash])
-        part_rows = [None if hash_ in unreadable else hash_ for hash_ in part_hashes]
-        if not isinstance(encoder, TokenEncoder):
-            yield _Pool(part_rows, [_pack(encoder.encode_documents, contents)] if contents else [])
-            continue
-        hashes += part_rows
-        tokenized += zip(contents, _tokenized(encoder, contents, new), strict=True)
-        if sum(each.tokens for _, each in tokenized) >= POOL_TOKENS:
-            yield _Pool(hashes, _packs(encoder, tokenized))
-            hashes, tokenized = [], []
+    with ThreadPoolExecutor(DECODERS, "embedex-decode") as decoders:
+        read = decoders.map if encoder.description.modality == "image" else map  # a text has been read already
+        for part in _batched(documents, BATCH):
+            part_hashes = [document.content_hash if document else None for document in part]
+            new: dict[str, Document] = {}
+            for hash_, document in zip(part_hashes, part, strict=True):
+                if document is not None and hash_ is not None and hash_ not in seen:
+                    new.setdefault(hash_, document)
+            seen.update(new)
+            contents = dict(zip(new, read(_read, new.values()), strict=True))
+            for hash_ in new:
+                if isinstance(contents[hash_], InputError):
+                    unreadable[hash_] = str(contents.pop(hash_))
+            for document, part_hash in zip(part, part_hashes, strict=True):
+                if document is not None and part_hash in unreadable:
+                    strictness.add(f"record {document.id}", unreadable[part_hash])
+            part_rows = [None if hash_ in unreadable else hash_ for hash_ in part_hashes]
+            if not isinstance(encoder, TokenEncoder):
+                yield _Pool(part_rows, [_pack(encoder.encode_documents, contents)] if contents else [])
+                continue
+            hashes += part_rows
+            tokenized += zip(contents, _tokenized(encoder, contents, new), strict=True)
+            if sum(each.tokens for _, each in tokenized) >= POOL_TOKENS:
+                yield _Pool(hashes, _packs(encoder, tokenized))
+                hashes, tokenized = [], []
     if hashes and isinstance(encoder, TokenEncoder):
         yield _Pool(hashes, _packs(encoder, tokenized))
 
@@ -287,19 +296,12 @@ def _batched(items: Iterable[Document | None], size: int) -> Iterator[list[Docum
         yield part
 
 
-def _contents(new: dict[str, Document]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Read the new documents side by side: what could be read, and why the others could not."""
-
-    def read(document: Document) -> Any:
-        try:
-            return document.content()
-        except InputError as error:
-            return error
-
-    with ThreadPoolExecutor(DECODERS) as threads:
-        read_all = dict(zip(new, threads.map(read, new.values()), strict=True))
-    unreadable = {hash_: str(content) for hash_, content in read_all.items() if isinstance(content, InputError)}
-    return {hash_: content for hash_, content in read_all.items() if hash_ not in unreadable}, unreadable
+def _read(document: Document) -> Any:
+    """A document's content, or the InputError that says why it has none."""
+    try:
+        return document.content()
+    except InputError as error:
+        return error
 
 
 class _Shards:
@@ -308,23 +310,23 @@ class _Shards:
     def __init__(self, store: Store, key: str) -> None:
         self._store, self._key = store, key
         self._number = store.next_shard(key)
-        self._hashes: list[str] = []
-        self._blocks: list[NDArray[np.float32]] = []
+        self._waiting: list[tuple[Sequence[str], NDArray[np.float32]]] = []
         self._written = monotonic()
 
     def add(self, hashes: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        self._hashes += hashes
-        self._blocks.append(vectors)
-        if len(self._hashes) >= SHARD or monotonic() - self._written >= SHARD_SECONDS:
+        self._waiting.append((hashes, vectors))
+        if sum(len(each) for each, _ in self._waiting) >= SHARD or monotonic() - self._written >= SHARD_SECONDS:
             self.write()
 
     def write(self) -> None:
         import numpy as np
 
-        if self._hashes:
-            self._store.write_shard(self._key, self._number, self._hashes, np.concatenate(self._blocks))
+        if self._waiting:
+            hashes = [hash_ for each, _ in self._waiting for hash_ in each]
+            vectors = np.concatenate([each for _, each in self._waiting])
+            self._store.write_shard(self._key, self._number, hashes, vectors)
             self._number += 1
-            self._hashes, self._blocks = [], []
+            self._waiting = []
         self._written = monotonic()
 
 
@@ -370,7 +372,7 @@ class _Table:
         """The vectors at these places, float32 of shape (m, d)."""
         import numpy as np
 
-        if self._file is None:
+        if self._file is None or not len(places):  # no file can be mapped that is empty
             whole = np.concatenate([*self._blocks, np.empty((0, self._dimension), np.float32)])
             return whole[places]
         self._file.flush()

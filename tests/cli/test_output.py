@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from embedex import embedding
 from embedex.cli import output
 from embedex.cli.output import Table
 from embedex.records import Problem
@@ -66,5 +67,5 @@ def test_the_pace_leaves_out_what_was_done_before_and_goes_by_the_share_of_the_w
 
 def test_without_a_terminal_there_is_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
     with output.progress() as progress:
-        progress("Embedding text", 1, 2, tokens=3, share=0.5)
+        progress("Embedding text", 1, 2, embedding.Progress(1, 1, 3, 0.5))
     assert capsys.readouterr() == ("", "")

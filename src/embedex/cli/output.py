@@ -17,6 +17,7 @@ from embedex.records import Problem
 
 if TYPE_CHECKING:
     from embedex.collection import Progress
+    from embedex.embedding import Progress as Run
 
 TABLE_ROWS = 60
 """The most rows a table for people has; JSON and CSV always have them all."""
@@ -110,12 +111,12 @@ def progress() -> Iterator[Progress]:
         tasks: dict[str, Any] = {}
         paces: dict[str, Pace] = {}
 
-        def update(what: str, done: int, total: int, /, *, tokens: int = 0, share: float | None = None) -> None:
-            share = done / max(total, 1) if share is None else share
+        def update(what: str, done: int, total: int, run: Run | None = None, /) -> None:
+            embedded, tokens, share = (run.embedded, run.tokens, run.share) if run else (done, 0, done / max(total, 1))
             if what not in tasks:
                 tasks[what] = bar.add_task(what, total=total, pace="")
-                paces[what] = Pace(time.monotonic(), done, tokens, share)
-            told = paces[what].told(time.monotonic(), done, tokens, share)
+                paces[what] = Pace(time.monotonic(), embedded, tokens, share)
+            told = paces[what].told(time.monotonic(), embedded, tokens, share)
             bar.update(tasks[what], completed=done, total=total, pace=told)
 
         yield update
@@ -158,7 +159,7 @@ class Pace:
         return ", ".join(parts)
 
 
-def _silent(_what: str, _done: int, _total: int, /, *, tokens: int = 0, share: float | None = None) -> None:
+def _silent(_what: str, _done: int, _total: int, _run: Run | None = None, /) -> None:
     """Show nothing."""
 
 
