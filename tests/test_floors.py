@@ -31,6 +31,10 @@ FLOORS = {
     "embedding": 5,
     "fidelity": 5,
     "similarity": 5,
+    "calibration": 5,
+    "disagreement": 5,
+    "quality": 5,
+    "arithmetic": 5,
     "projection": 5,
     "selection": 5,
     "parts": 5,
@@ -49,6 +53,10 @@ SAME_FLOOR = {
     ("projection", "similarity"),  # nearest neighbours come from blocks of scores
     ("fidelity", "projection"),  # a map's neighbourhoods are found as those that it was fitted to
     ("fidelity", "similarity"),  # the size of a block
+    ("calibration", "similarity"),  # neighbours come from blocks of scores
+    ("disagreement", "calibration"),  # two sides are compared by percentiles
+    ("disagreement", "similarity"),
+    ("arithmetic", "selection"),  # a term may be a record's name
     ("tuning", "similarity"),  # neighbours come from blocks of scores
     ("gallery", "charts"),  # what is worth showing, and how it is drawn
     ("__main__", "cli"),

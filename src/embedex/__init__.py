@@ -31,12 +31,15 @@ if TYPE_CHECKING:
     from embedex.records import Record
     from embedex.results import (
         Answers,
+        Calibration,
         Comparison,
+        Disagreement,
         Fidelity,
         Hit,
         Item,
         Map,
         Pairs,
+        Quality,
         Similar,
         TokenReport,
         Tuned,
@@ -46,9 +49,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Answers": "results",
+    "Calibration": "results",
     "Collection": "collection",
     "CollectionError": "errors",
     "Comparison": "results",
+    "Disagreement": "results",
     "EmbedexError": "errors",
     "Encoder": "encoders.base",
     "EncoderDescription": "encoders.base",
@@ -61,6 +66,7 @@ _HOMES = {
     "MissingExtraError": "errors",
     "NothingToCompareError": "errors",
     "Pairs": "results",
+    "Quality": "results",
     "QueryEncoder": "encoders.base",
     "Record": "records",
     "Similar": "results",
@@ -75,9 +81,11 @@ _HOMES = {
 
 __all__ = [
     "Answers",
+    "Calibration",
     "Collection",
     "CollectionError",
     "Comparison",
+    "Disagreement",
     "EmbedexError",
     "Encoder",
     "EncoderDescription",
@@ -90,6 +98,7 @@ __all__ = [
     "MissingExtraError",
     "NothingToCompareError",
     "Pairs",
+    "Quality",
     "QueryEncoder",
     "Record",
     "Similar",

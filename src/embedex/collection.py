@@ -13,7 +13,20 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from embedex import attribution, embedding, fidelity, projection, selection, similarity, tokens, tuning
+from embedex import (
+    arithmetic,
+    attribution,
+    calibration,
+    disagreement,
+    embedding,
+    fidelity,
+    projection,
+    quality,
+    selection,
+    similarity,
+    tokens,
+    tuning,
+)
 from embedex import parts as field_parts
 from embedex.documents import (
     PADDED,
@@ -38,15 +51,23 @@ from embedex.results import (
     Answers,
     Basis,
     By,
+    Calibration,
+    CalibrationBasis,
     Change,
     Comparison,
+    Disagreement,
     Fidelity,
+    GroupQuality,
     Hit,
     Item,
     Map,
     Measure,
+    Overlap,
+    PairHit,
     Pairs,
+    Quality,
     Similar,
+    Term,
     TokenReport,
     Tuned,
     Unusual,
@@ -72,7 +93,7 @@ class Progress(Protocol):
 
 
 MOST_GROUPS = 200
-"""Beyond so many groups no table of their means is made."""
+"""Beyond so many groups no table of them is made."""
 
 IMAGE_WEIGHT = 0.25
 """The picture's share where text and picture are compared together: measured, in docs/choices.md."""
@@ -127,6 +148,23 @@ class _Compared:
     fidelity: Fidelity | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """What scores are calibrated by: the records that are compared, whatever the condition of one question.
+
+    Attributes:
+        positions: int64, shape (p,): of these records in `_Compared`.
+        spread: the scores of all their pairs.
+        near: their neighbourhoods.
+        groups: int64, shape (p,): the number of each one's group.
+    """
+
+    positions: NDArray[np.int64]
+    spread: calibration.Distribution
+    near: calibration.Neighbourhoods
+    groups: NDArray[np.int64]
+
+
 class Collection:
     """Records, pictures, embeddings and maps in one folder.
 
@@ -138,9 +176,9 @@ class Collection:
 
     def __init__(self, store: Store, manifest: Manifest, index: Index) -> None:
         self._store, self.manifest, self._index = store, manifest, index
-        self._ready: dict[
-            tuple[By, bool, str, float | None, tuple[tuple[str, float], ...]], _Compared
-        ] = {}  # kept until this object embeds or fits a map
+        # Both are kept until this object embeds or fits a map; scales by `everything`, of what was last compared.
+        self._ready: dict[tuple[By, bool, str, float | None, tuple[tuple[str, float], ...], int], _Compared] = {}
+        self._calibrated: dict[bool, tuple[_Compared, _Scale]] = {}
 
     @classmethod
     def open(cls, folder: str | Path) -> Collection:
@@ -555,54 +593,99 @@ class Collection:
         where: str = "",
         everything: bool = False,
         centred: bool | None = None,
+        remove_top: int = 0,
         map_name: str = "",
         image_weight: float | None = None,
         weights: Weights | None = None,
+        calibrate: bool = False,
+        encoder: Encoder | str | None = None,
     ) -> Similar:
-        """The records most similar to one record.
+        """The records most similar to one record, or to a sum of records and words.
+
+        A sum is terms with `` + `` and `` - `` between them: ``"charizard - charmander + squirtle"``. A query that is
+        a record's id or name is that record, whatever it is called. A term in double quotes, or one that names no
+        record, is words: they are embedded as a question is, and like a question they are not centred.
 
         Args:
-            query: its id or name.
+            query: its id or name, or a sum, whose records are left out of the answer.
             k: how many, overall or of each group.
             by: what to compare.
             per_group: the top k in each group instead of overall.
             where: SQL condition for the records that may be in the answer.
             everything: also the records that the collection leaves out by default.
             centred: subtract the collection's mean first; None does, because it ranks better.
+            remove_top: so many principal components are taken away after centring.
             map_name: which map, with ``by="map"``; the only one may be left out.
             image_weight: with ``by="fused"`` the picture's share, 0 to 1, of the spread of all scores; the text has
                 the rest. None takes `IMAGE_WEIGHT`.
             weights: of fields, from 0 up, 1 for those not named: ``{"moves": 0.2}``; or the name of weights that
                 `tune` kept. Vectors are put together anew from the parts that ``embed(fields=...)`` kept.
+            calibrate: tell of each hit what its score is worth; see `embedex.results.Calibration`. Percentiles, means
+                and neighbours are those of all records that are compared, whatever `where` says.
+            encoder: what embeds words; see `ask`.
 
         Raises:
             UnknownRecordError: there is no such record, or several of that name.
             NothingToCompareError: it has no picture or place to compare.
-            InputError: no other record is left to compare, or a value is out of range.
+            InputError: no other record is left to compare, a value is out of range, or words meet no text embedding.
             CollectionError: what is compared has not been embedded.
         """
         import numpy as np
 
         _at_least_one(k, "k")
-        row = selection.find(query, self._index.ids, self._index.names)
-        compared = self._compared(by, centred is not False, map_name, image_weight, weights)
-        position = int(np.searchsorted(compared.rows, row))
-        if position == len(compared.rows) or compared.rows[position] != row:
-            raise self._nothing_to_compare(row, by)
+        terms: list[tuple[int, int | str]] = []
+        ids, names = self._index.ids, self._index.names
+        if not selection.rows(query, ids, names) and len(arithmetic.parts(query)) > 1:
+            terms = arithmetic.terms(query, ids, names)
+            if by == "map":
+                raise InputError("A sum is compared by text, image or fused: places in a map cannot be added.")
+        compared = self._compared(
+            by, centred is not False, map_name, image_weight, weights, _removable(remove_top, by, centred)
+        )
+        asked = [term for _, term in terms if isinstance(term, int)] if terms else [selection.find(query, ids, names)]
+        positions = np.searchsorted(compared.rows, asked)
+        for row, position in zip(asked, positions.tolist(), strict=True):
+            if position == len(compared.rows) or compared.rows[position] != row:
+                raise self._nothing_to_compare(row, by)
         chosen = np.flatnonzero(self._chosen(where, everything)[compared.rows])
-        chosen = chosen[chosen != position]
+        chosen = chosen[~np.isin(chosen, positions)]
         if len(chosen) == 0:
             raise InputError("No other record is left to compare.", cure=self._wider(where, everything))
-        if by == "map":
-            values = projection.map_distances(compared.vectors, position)[chosen]
-        else:
-            values = compared.vectors[chosen] @ compared.vectors[position]
         basis = compared.basis(len(chosen))
-        if compared.fidelity and compared.fidelity.doubted[position]:
-            place = f"the place of {self._index.names[row]} is not to be believed: {compared.fidelity.told(position)}"
-            basis = replace(basis, note=" · ".join(note for note in (basis.note, place) if note))
+        if compared.fidelity and compared.fidelity.doubted[positions[0]]:
+            place = f"the place of {self._index.names[asked[0]]} is not to be believed"
+            basis = _noted(basis, f"{place}: {compared.fidelity.told(int(positions[0]))}")
+        vector = compared.vectors[positions[0]] if not terms else np.empty(0, np.float32)
+        if terms:
+            spoken = [term for _, term in terms if isinstance(term, str)]
+            said, notes = self._words(spoken, by, encoder)
+            record, word = iter(compared.vectors[positions]), iter(said)
+            vector = arithmetic.total(
+                np.stack([next(record if isinstance(term, int) else word) for _, term in terms]),
+                [sign for sign, _ in terms],
+            )
+            if spoken:
+                basis = _noted(basis, " · ".join([f"as words: {', '.join(spoken)}", *notes]))
+        if by == "map":
+            values = projection.map_distances(compared.vectors, int(positions[0]))[chosen]
+        else:
+            values = compared.vectors[chosen] @ vector
         hits = self._hits(compared.rows[chosen], values, k, per_group, basis.measure, lowest=by == "map")
-        return Similar(self._item(row), hits, per_group, basis)
+        told = None
+        if calibrate:
+            scale = self._scale(compared, by, everything)
+            scores = compared.vectors[scale.positions] @ vector
+            scores[np.isin(scale.positions, positions)] = np.nan
+            mutual = calibration.mutual(scores, scale.near)
+            hits, told = self._calibrate(hits, compared, scale, calibration.z_scores(scores, scale.groups), mutual)
+        return Similar(
+            Item(query, query) if terms else self._item(asked[0]),
+            hits,
+            per_group,
+            basis,
+            told,
+            [Term(sign, None, term) if isinstance(term, str) else Term(sign, self._item(term)) for sign, term in terms],
+        )
 
     def unusual(
         self,
@@ -613,19 +696,23 @@ class Collection:
         where: str = "",
         everything: bool = False,
         centred: bool | None = None,
+        remove_top: int = 0,
         map_name: str = "",
         image_weight: float | None = None,
         weights: Weights | None = None,
+        calibrate: bool = False,
     ) -> Unusual:
         """The records with the lowest median similarity to all others (or the highest median distance in the map).
 
-        Arguments and errors are those of `similar`; `centred` None does not centre: what lies far from the common
-        mean is what is asked for here.
+        Arguments and errors are those of `similar`; `centred` None does not centre (but with `remove_top` does): what
+        lies far from the common mean is what is asked for here. Calibrated, a percentile says how many of all pairs
+        score lower than the median, and z how far the median is from the mean of its group's medians.
         """
         import numpy as np
 
         _at_least_one(k, "k")
-        compared = self._compared(by, centred is True, map_name, image_weight, weights)
+        top = _removable(remove_top, by, centred)
+        compared = self._compared(by, centred is True or top > 0, map_name, image_weight, weights, top)
         chosen = np.flatnonzero(self._chosen(where, everything)[compared.rows])
         if len(chosen) < 2:
             raise InputError(
@@ -639,9 +726,18 @@ class Collection:
         if compared.fidelity:
             at = np.searchsorted(compared.rows, [self._rows[hit.item.id] for hit in hits])
             if doubted := int(compared.fidelity.doubted[at].sum()):
-                told = f"{doubted} of these places {'is' if doubted == 1 else 'are'} not to be believed"
-                basis = replace(basis, note=" · ".join(note for note in (basis.note, told) if note))
-        return Unusual(hits, per_group, basis)
+                places = f"{doubted} of these places {'is' if doubted == 1 else 'are'} not to be believed"
+                basis = _noted(basis, places)
+        told = None
+        if calibrate:
+            scale = self._scale(compared, by, everything)
+            of_all = medians
+            if len(chosen) < len(scale.positions):
+                # Medians among the chosen alone are compared with those of their kind: the others' are unknown.
+                of_all = np.full(len(scale.positions), np.nan, np.float32)
+                of_all[np.searchsorted(scale.positions, chosen)] = medians
+            hits, told = self._calibrate(hits, compared, scale, calibration.z_scores(of_all, scale.groups), None)
+        return Unusual(hits, per_group, basis, told)
 
     def ask(
         self,
@@ -652,6 +748,7 @@ class Collection:
         where: str = "",
         everything: bool = False,
         centred: bool | None = None,
+        remove_top: int = 0,
         encoder: Encoder | str | None = None,
         weights: Weights | None = None,
     ) -> Answers:
@@ -666,6 +763,7 @@ class Collection:
             against: chosen as above when None.
             where, everything: see `similar`.
             centred: subtract the mean of what the question is held against; None does.
+            remove_top: so many principal components of it are taken away after centring.
             encoder: what embeds the question; None makes again what embedded the text, with its settings, or what
                 shares the pictures' space. A name, where that cannot be found by itself, such as a folder that was
                 moved; or an encoder of your own.
@@ -689,6 +787,7 @@ class Collection:
         asker, against, notes = self._asker(encoder, against, has_passages=bool(stored and stored.texts))
         vector = asker.encode_queries([question])[0]
         measure: Measure = "cosine" if centred is False else "centred cosine"
+        top = _removable(remove_top, "text", centred)
         allowed = self._chosen(where, everything)
         best_passage: dict[int, int] = {}
         if against == "passages":
@@ -700,10 +799,11 @@ class Collection:
                     cure=f"Run: embedex embed {self.folder}",
                 )
             notes += [self._stale(stored.made_from), "score: mean of its best passage and of all its passages"]
-            rows, scores, best_passage = self._passage_scores(stored, vector, measure == "centred cosine")
+            notes.append(_removed(top))
+            rows, scores, best_passage = self._passage_scores(stored, vector, measure == "centred cosine", top)
         else:
             compared = self._compared(
-                "image" if against == "pictures" else "text", centred is not False, "", None, weights
+                "image" if against == "pictures" else "text", centred is not False, "", None, weights, top
             )
             rows, scores = compared.rows, compared.vectors @ vector
             notes.append(compared.basis(0).note)
@@ -829,6 +929,144 @@ class Collection:
             [(ordered[start], start * len(matrix) // len(chosen)) for start in starts] if grouped else [],
             compared.basis(len(chosen)),
             similarity.group_means(vectors, starts) if len(starts) <= MOST_GROUPS else np.empty((0, 0), np.float32),
+        )
+
+    # --- trust ------------------------------------------------------------------------------------------------
+
+    def disagreement(
+        self,
+        *,
+        k: int = 10,
+        neighbours: int = calibration.NEIGHBOURS,
+        where: str = "",
+        everything: bool = False,
+        centred: bool | None = None,
+        remove_top: int = 0,
+    ) -> Disagreement:
+        """Pairs and records close in text and far in picture, and the reverse.
+
+        Args:
+            k: how many pairs of each kind, and how many records.
+            neighbours: how many records are *nearest*; a close pair is among the nearest of one of its records.
+            where, everything, centred, remove_top: see `similar`; percentiles are among the pairs of `where`.
+
+        Raises:
+            InputError: fewer than three records with text and picture are left, or a value is out of range.
+            CollectionError: texts or pictures have not been embedded.
+        """
+        import numpy as np
+
+        _at_least_one(k, "k")
+        _at_least_one(neighbours, "neighbours")
+        top = _removable(remove_top, "fused", centred)
+        text, image = (self._compared(by, centred is not False, "", remove_top=top) for by in ("text", "image"))
+        rows = np.intersect1d(text.rows, image.rows)
+        rows = rows[self._chosen(where, everything)[rows]]
+        if len(rows) < 3:
+            raise InputError(
+                f"To disagree takes at least three records with text and picture; {len(rows)} is left.",
+                cure=self._wider(where, everything),
+            )
+        nearest = min(neighbours, len(rows) - 1)
+        both = [side.vectors[np.searchsorted(side.rows, rows)] for side in (text, image)]
+        found = disagreement.sides(both[0], both[1], nearest)
+
+        def pair_hits(gaps: NDArray[np.float64]) -> list[PairHit]:
+            return [
+                PairHit(
+                    self._item(int(rows[found.first[at]])),
+                    self._item(int(rows[found.second[at]])),
+                    rank,
+                    *(float(score) for score in found.scores[at]),
+                    *(float(percentile) for percentile in found.percentiles[at]),
+                )
+                for rank, at in enumerate(disagreement.furthest(gaps, k), start=1)
+            ]
+
+        bases = [side.basis(len(rows)) for side in (text, image)]
+        notes = " · ".join(dict.fromkeys(each.note for each in bases if each.note))
+        overlaps, gaps = disagreement.overlaps(found.nearest), disagreement.record_gaps(found)
+        records = [
+            Overlap(
+                self._item(int(rows[at])),
+                rank,
+                float(overlaps[at]),
+                float(gaps[at]),
+                *(self._item(int(rows[found.nearest[side, at, 0]])) for side in (0, 1)),
+            )
+            for rank, at in enumerate(np.lexsort((-gaps, overlaps))[:k], start=1)
+        ]
+        return Disagreement(
+            pair_hits(found.gaps),
+            pair_hits(-found.gaps),
+            records,
+            float(overlaps.mean()),
+            nearest / (len(rows) - 1),
+            nearest,
+            found.error,
+            replace(bases[0], by="fused", encoder=" + ".join(each.encoder for each in bases), note=notes),
+        )
+
+    def quality(
+        self, *, where: str = "", everything: bool = False, centred: bool | None = None, remove_top: int = 0
+    ) -> Quality:
+        """How much of each record's likeness to all others, by text, follows from how much data it has.
+
+        Arguments are those of `similar`; `centred` None does not centre, like `unusual` and `pairs`, whose rows this
+        explains. Fields are expected, and lengths are compared, among the records of `where`.
+
+        Raises:
+            InputError: fewer than two records are left to compare, or a value is out of range.
+            CollectionError: the text has not been embedded.
+        """
+        import numpy as np
+
+        top = _removable(remove_top, "text", centred)
+        compared = self._compared("text", centred is True or top > 0, "", remove_top=top)
+        chosen = np.flatnonzero(self._chosen(where, everything)[compared.rows])
+        if len(chosen) < 2:
+            raise InputError(
+                f"Likeness takes at least two records; {len(chosen)} is left to compare.",
+                cure=self._wider(where, everything),
+            )
+        rows = compared.rows[chosen]
+        medians = similarity.medians(compared.vectors[chosen])
+        settings, lengths = self.manifest.text, np.empty(len(rows), np.int64)
+
+        def data() -> Iterator[Mapping[str, object]]:
+            for at, record in enumerate(self._store.read_records(self._index, rows.tolist())):
+                lengths[at] = len(text_document(record, settings).text)
+                yield strip_prefix(record.data, settings.strip_prefix)
+
+        filled = quality.filled(data())
+        exact = medians.astype(np.float64)
+        columns = quality.design(lengths, filled.missing)
+        labels = [self._index.groups[row] for row in rows]
+        numbers = np.asarray([self._group_ranks[label] for label in labels])
+        basis, told, groups = compared.basis(len(rows)), set(labels) if any(labels) else set(), []
+        if len(told) > MOST_GROUPS:
+            basis, told = _noted(basis, f"{len(told):,} groups are too many for a table"), set()
+        for label in sorted(told, key=self._group_ranks.__getitem__):
+            member = numbers == self._group_ranks[label]
+            shift, expected = quality.shifts(columns, exact, member)
+            length, missing, median = (float(np.median(each[member])) for each in (lengths, filled.missing, medians))
+            of_group = (int(member.sum()), length, missing, median)
+            groups.append(GroupQuality(label, *of_group, _known(shift), _known(expected)))
+        by_length, by_missing = (
+            _known(quality.spearman(each.astype(np.float64), exact)) for each in (lengths, filled.missing)
+        )
+        expected_of_all = quality.fitted(columns, exact, np.ones(len(rows), bool))
+        return Quality(
+            [self._item(row) for row in rows.tolist()],
+            lengths,
+            filled.missing,
+            medians,
+            filled.fields,
+            by_length,
+            by_missing,
+            _known(quality.r_squared(exact, expected_of_all)),
+            groups,
+            basis,
         )
 
     def why(
@@ -1312,6 +1550,7 @@ class Collection:
         map_name: str,
         image_weight: float | None = None,
         weights: Weights | None = None,
+        remove_top: int = 0,
     ) -> _Compared:
         if image_weight is not None:
             if by != "fused":
@@ -1326,12 +1565,83 @@ class Collection:
                 f"Weights of fields are for texts, not for --by {by}.",
                 cure="Fit a map with them: embedex map" if by == "map" else "Leave them out.",
             )
-        key = (by, centred, map_name, image_weight, tuple((chosen or {}).items()))
+        key = (by, centred, map_name, image_weight, tuple((chosen or {}).items()), remove_top)
         if key not in self._ready:
             if chosen:  # one set of weights at a time: whoever turns a slider asks with very many
                 self._ready = {each: found for each, found in self._ready.items() if each[4] in ((), key[4])}
-            self._ready[key] = self._prepare(by, centred, map_name, image_weight, chosen)
+            self._ready[key] = self._prepare(by, centred, map_name, image_weight, chosen, remove_top)
         return self._ready[key]
+
+    def _scale(self, compared: _Compared, by: By, everything: bool) -> _Scale:
+        """What scores of `compared` are calibrated by; kept for the next question."""
+        import numpy as np
+
+        if by == "map":
+            raise InputError("Distances in a map are not calibrated.", cure="Compare by text, image or fused.")
+        if everything not in self._calibrated or self._calibrated[everything][0] is not compared:
+            positions = np.flatnonzero(self._chosen("", everything)[compared.rows])
+            if len(positions) < 2:
+                raise InputError("To calibrate takes at least two records that are compared.")
+            vectors = compared.vectors[positions]
+            ranks = self._group_ranks
+            groups = [ranks[self._index.groups[row]] for row in compared.rows[positions]]
+            self._calibrated[everything] = (
+                compared,
+                _Scale(
+                    positions,
+                    calibration.distribution(vectors),
+                    calibration.neighbourhoods(vectors),
+                    np.asarray(groups, np.int64),
+                ),
+            )
+        return self._calibrated[everything][1]
+
+    def _calibrate(
+        self,
+        hits: Sequence[Hit],
+        compared: _Compared,
+        scale: _Scale,
+        z: NDArray[np.float64],
+        mutual: NDArray[np.bool_] | None,
+    ) -> tuple[list[Hit], CalibrationBasis]:
+        """Hits with what their scores are worth; `z` and `mutual` are of the records of the scale."""
+        import numpy as np
+
+        place = {int(row): number for number, row in enumerate(compared.rows[scale.positions])}
+        percentiles = scale.spread.percentiles(np.asarray([hit.value for hit in hits], np.float32))
+        found = []
+        for hit, percentile in zip(hits, percentiles.tolist(), strict=True):
+            at = place[self._rows[hit.item.id]]
+            worth = Calibration(
+                percentile,
+                None if np.isnan(z[at]) else float(z[at]),
+                None if mutual is None else bool(mutual[at]),
+                float(scale.near.hubness[at]),
+            )
+            found.append(replace(hit, calibration=worth))
+        spread = scale.spread
+        return found, CalibrationBasis(spread.pairs, spread.sampled, spread.error, scale.near.size)
+
+    def _words(
+        self, words: Sequence[str], by: By, encoder: Encoder | str | None
+    ) -> tuple[NDArray[np.float32], list[str]]:
+        """The vectors of words in a sum, embedded as questions are, shape (len(words), d), and notes for a reader.
+
+        Raises:
+            InputError: words cannot be added to what is compared.
+            CollectionError: the text has not been embedded, or by an encoder that is not here.
+        """
+        import numpy as np
+
+        if not words:
+            return np.empty((0, 0), np.float32), []
+        if by not in ("text", "image"):
+            raise InputError(
+                f"{words[0]!r} is no record, and words cannot be added to what is compared by {by}.",
+                cure="Compare by text, or name records only.",
+            )
+        asker, _, notes = self._asker(encoder, "records" if by == "text" else "pictures", has_passages=False)
+        return asker.encode_queries(list(words)), [note for note in notes if note]
 
     def _prepare(
         self,
@@ -1340,6 +1650,7 @@ class Collection:
         map_name: str,
         image_weight: float | None,
         weights: Mapping[str, float] | None,
+        remove_top: int,
     ) -> _Compared:
         import numpy as np
 
@@ -1363,8 +1674,9 @@ class Collection:
             vectors = part.vectors
             if centred and len(vectors):
                 main = self._index.main[part.rows]
-                mean = vectors[main if main.any() else slice(None)].mean(axis=0, dtype=np.float64)
-                vectors = similarity.centre(vectors, mean.astype(np.float32))
+                usual = vectors[main if main.any() else slice(None)]
+                mean = usual.mean(axis=0, dtype=np.float64).astype(np.float32)
+                vectors = similarity.centre(vectors, mean, _top(usual, mean, remove_top))
             sides.append(vectors[np.searchsorted(part.rows, rows)] if len(parts) > 1 else vectors)
         encoder = " + ".join(part.description.name for part in parts)
         measure: Measure = "centred cosine" if centred else "cosine"
@@ -1382,6 +1694,8 @@ class Collection:
             vectors = similarity.fuse(sides[0], sides[1], share)
             told = f"pictures weigh {weight:g} of 1"
             note = f"{told} · {note}" if note else told
+
+        note = " · ".join(each for each in (_removed(remove_top), note) if each)
 
         def basis(count: int) -> Basis:
             return Basis(self.title, by, encoder, measure, count, note)
@@ -1420,7 +1734,7 @@ class Collection:
         return Embeddings(self._index.ids, none, rows, vectors, described.description, described.made_from)
 
     def _passage_scores(
-        self, stored: Passages, question: NDArray[np.float32], centred: bool
+        self, stored: Passages, question: NDArray[np.float32], centred: bool, remove_top: int = 0
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], dict[int, int]]:
         """Rows that have passages, the score of each, and the passage of each that answers best."""
         import numpy as np
@@ -1429,7 +1743,8 @@ class Collection:
         holder, passage = np.asarray(held, np.int64).reshape(-1, 2).T
         vectors = stored.vectors
         if centred:
-            vectors = similarity.centre(vectors, vectors.mean(axis=0, dtype=np.float64).astype(np.float32))
+            mean = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+            vectors = similarity.centre(vectors, mean, _top(vectors, mean, remove_top))
         rows, owner = np.unique(holder, return_inverse=True)
         scores, best = similarity.passage_scores(vectors, question, owner, passage, len(rows))
         return rows, scores, dict(zip(rows.tolist(), best.tolist(), strict=True))
@@ -1538,6 +1853,47 @@ def _leads_nowhere(what: str, path: JsonPath, record: Record) -> InputError:
         f"The {what}'s path {path.text!r} leads to nothing in any record.",
         allowed=f"The first record has: {', '.join(record.data)}",
     )
+
+
+def _known(value: float) -> float | None:
+    """A number, or None for what is none."""
+    return None if value != value else value
+
+
+def _noted(basis: Basis, note: str) -> Basis:
+    """The basis with one more note, the first."""
+    return replace(basis, note=" · ".join(each for each in (note, basis.note) if each))
+
+
+def _removed(remove_top: int) -> str:
+    """What a caption says of principal components that were taken away."""
+    if not remove_top:
+        return ""
+    return f"without the top {remove_top} principal components" if remove_top > 1 else "without the top component"
+
+
+def _removable(remove_top: int, by: By, centred: bool | None) -> int:
+    """How many principal components to take away, once it is sure that this can be."""
+    if remove_top < 0:
+        raise InputError(f"--remove-top {remove_top} is out of range.", allowed="At least 0.")
+    if remove_top and by == "map":
+        raise InputError("--remove-top is not for --by map.", cure="Compare by text, image or fused.")
+    if remove_top and centred is False:
+        raise InputError("--remove-top takes principal components away after centring.", cure="Leave out --raw.")
+    return remove_top
+
+
+def _top(vectors: NDArray[np.float32], mean: NDArray[np.float32], count: int) -> NDArray[np.float32] | None:
+    """The directions to take away; None for none."""
+    if not count:
+        return None
+    most = min(len(vectors), vectors.shape[1]) - 1
+    if count > most:
+        raise InputError(
+            f"--remove-top {count} leaves nothing of {counted(len(vectors))} with {vectors.shape[1]} dimensions.",
+            allowed=f"At most {max(0, most)}.",
+        )
+    return similarity.top_directions(vectors, mean, count)
 
 
 def _check_name(name: str, what: str) -> None:

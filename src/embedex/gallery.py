@@ -24,8 +24,10 @@ from embedex.results import (
     Answers,
     By,
     Comparison,
+    Disagreement,
     Map,
     Pairs,
+    Quality,
     Result,
     Similar,
     TokenReport,
@@ -92,6 +94,10 @@ def figure(result: Result, date: datetime.date, *, highlight: Sequence[str] = ()
         return charts.answers_chart(result, date=date)
     if isinstance(result, Pairs):
         return charts.heatmap(result, date=date)
+    if isinstance(result, Disagreement):
+        return charts.disagreement_chart(result, date=date)
+    if isinstance(result, Quality):
+        return charts.quality_chart(result, date=date)
     if isinstance(result, Why):
         return charts.why_chart(result, date=date)
     if isinstance(result, Comparison):
@@ -155,6 +161,11 @@ def exhibits(collection: Collection, *, record: str, question: str, say: Callabl
         title, text = f"Most unusual{where}, {_TOLD[by]}", f"The lowest median similarity to all others{where}."
         unusual = partial(collection.unusual, k=1 if grouped else PLAIN_K, per_group=grouped, by=by)
         yield from attempt(title, text, f"unusual-{by}", unusual)
+    if collection.has("image"):
+        text = "Pairs close in text and far in picture, and the reverse."
+        yield from attempt("Text against picture", text, "disagreement", collection.disagreement)
+    text = "How alike records are, beside how much data each has."
+    yield from attempt("Amount of data", text, "quality", collection.quality)
     if question:
         yield from attempt(question, "A question in words.", "answers", partial(collection.ask, question))
     if a_map:

@@ -85,6 +85,52 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """What a score is worth in its collection.
+
+    Attributes:
+        percentile: the share of all pairs of records that have a lower score, 0 to 100.
+        z: how far the score is from the query's mean score within the hit's group, in standard deviations of the
+            query's scores there; of an unusual record, its median from the mean of its group's medians. None where
+            the group has fewer than two members or all have one score.
+        mutual: whether each is among the other's nearest; None where there is no query.
+        hubness: how many records have it among their nearest, divided by how many nearest each has; 1 on average.
+    """
+
+    percentile: float
+    z: float | None
+    mutual: bool | None
+    hubness: float
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationBasis:
+    """What calibrations rest on.
+
+    Attributes:
+        pairs: how many pairs of records were counted.
+        sampled: whether they are a random sample, drawn with replacement, of all pairs.
+        error: how far a percentile may be off, in percentile points: by the width of the histogram's bins, and of a
+            sample by chance (Dvoretzky, Kiefer and Wolfowitz, with 99.9 % confidence).
+        neighbours: how many are *nearest*.
+    """
+
+    pairs: int
+    sampled: bool
+    error: float
+    neighbours: int
+
+    def caption(self, *, query: bool) -> str:
+        """What the columns mean in few words; with a `query`, or of unusual records."""
+        which = f"{self.pairs:,} pairs drawn at random" if self.sampled else f"all {self.pairs:,} pairs"
+        middle = "the query's mean score in that group" if query else "its group's mean median"
+        parts = [f"percentile: share of {which} with a lower score, ± {max(self.error, 0.001):.3f}"]
+        parts += [f"z: standard deviations from {middle}"]
+        parts += [f"mutual: each among the other's {self.neighbours} nearest"] if query else []
+        return " · ".join([*parts, f"hub: how often among others' {self.neighbours} nearest, 1 is average"])
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One record of an answer.
 
@@ -95,6 +141,7 @@ class Hit:
         passage: the passage that answered a question, or None.
         passage_path: the passage's JSON path, or None.
         distance: the Euclidean distance in a map, or None where there is a score.
+        calibration: what the score is worth, where that was asked for.
     """
 
     item: Item
@@ -103,6 +150,7 @@ class Hit:
     passage: str | None = None
     passage_path: str | None = None
     distance: float | None = None
+    calibration: Calibration | None = None
 
     @property
     def value(self) -> float:
@@ -112,25 +160,52 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """One part of a sum of records and words.
+
+    Attributes:
+        sign: 1 where it was added, -1 where it was subtracted.
+        item: the record, or None for words.
+        words: the words, or ``""`` for a record.
+    """
+
+    sign: int
+    item: Item | None
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Similar:
-    """The records most similar to one record: best first, or group by group in the groups' order."""
+    """The records most similar to one record: best first, or group by group in the groups' order.
+
+    Attributes:
+        query: the record; of a sum, its text as id and name.
+        hits: the answers.
+        per_group: whether they are ranked within each group.
+        basis: what the scores rest on.
+        calibration: what the hits' calibrations rest on, where they were asked for.
+        terms: what was added and subtracted; empty when the query is a record.
+    """
 
     query: Item
     hits: Sequence[Hit]
     per_group: bool
     basis: Basis
+    calibration: CalibrationBasis | None = None
+    terms: Sequence[Term] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Unusual:
     """The records with the lowest median similarity to all others, lowest first, or group by group.
 
-    `hits[i].value` is that median.
+    `hits[i].value` is that median; `calibration` is what the hits' calibrations rest on, where they were asked for.
     """
 
     hits: Sequence[Hit]
     per_group: bool
     basis: Basis
+    calibration: CalibrationBasis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +306,130 @@ class Fidelity:
     def part(self, rows: NDArray[np.int64] | Sequence[int]) -> Fidelity:
         """The same of some of the records, in that order; the numbers of the whole map stay."""
         return replace(self, kept=self.kept[rows], stable=None if self.stable is None else self.stable[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class PairHit:
+    """Two records that one side calls close and the other far.
+
+    Attributes:
+        first, second: the records.
+        rank: 1 for the pair whose percentiles differ most.
+        text, image: their scores.
+        text_percentile, image_percentile: the share of all pairs that score lower on that side, 0 to 100.
+    """
+
+    first: Item
+    second: Item
+    rank: int
+    text: float
+    image: float
+    text_percentile: float
+    image_percentile: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """How far a record's neighbours by text are its neighbours by picture.
+
+    Attributes:
+        item: the record.
+        rank: 1 for the least overlap.
+        overlap: the share of its nearest by text that are among its nearest by picture, 0 to 1.
+        gap: by how many percentile points both sides differ on its nearest, on average.
+        by_text, by_image: its nearest record on each side.
+    """
+
+    item: Item
+    rank: int
+    overlap: float
+    gap: float
+    by_text: Item
+    by_image: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Where texts and pictures disagree.
+
+    Attributes:
+        near_in_text: pairs close in text and far in picture, the largest difference first.
+        near_in_image: pairs close in picture and far in text.
+        records: the records with the least overlap first; of equal overlap, with the larger gap.
+        overlap: the mean overlap of all records.
+        chance: what it would be if pictures knew nothing of texts.
+        neighbours: how many are *nearest*; a close pair is among the nearest of one of its records.
+        error: how far a percentile may be off, in percentile points.
+        basis: what the scores rest on.
+    """
+
+    near_in_text: Sequence[PairHit]
+    near_in_image: Sequence[PairHit]
+    records: Sequence[Overlap]
+    overlap: float
+    chance: float
+    neighbours: int
+    error: float
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class GroupQuality:
+    """How much data a group's records have, and what follows from it.
+
+    Attributes:
+        group: its label; None for the records without one.
+        records: how many.
+        length: the median length of their documents, in characters.
+        missing: the median number of expected fields that they lack.
+        median: the median of their median similarities to all others.
+        shift: the mean of their median similarities less that of all other records.
+        expected: what that would be if only lengths and missing fields counted, fitted to the other records; None for
+            both where too few others are left.
+    """
+
+    group: str | None
+    records: int
+    length: float
+    missing: float
+    median: float
+    shift: float | None
+    expected: float | None
+
+    @property
+    def explained(self) -> float | None:
+        """The share of a low similarity that the amount of data explains; None where the group is not low."""
+        if self.shift is None or self.expected is None or self.shift >= 0:
+            return None
+        return self.expected / self.shift
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How much of each record's likeness to all others follows from how much data it has.
+
+    Attributes:
+        items: the records.
+        lengths: int64, shape (len(items),): characters of each document.
+        missing: int64, shape (len(items),): expected fields that are absent, null or empty.
+        medians: float32, shape (len(items),): the median similarity to all others.
+        fields: paths of the expected fields: those that a tenth of the records have filled.
+        by_length, by_missing: rank correlations (Spearman) with the medians; None where one of both is constant.
+        r_squared: the share of the medians' variance that lengths and missing fields explain; None without variance.
+        groups: in the collection's order; empty without groups.
+        basis: what the medians rest on.
+    """
+
+    items: Sequence[Item]
+    lengths: NDArray[np.int64]
+    missing: NDArray[np.int64]
+    medians: NDArray[np.float32]
+    fields: Sequence[str]
+    by_length: float | None
+    by_missing: float | None
+    r_squared: float | None
+    groups: Sequence[GroupQuality]
+    basis: Basis
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,5 +634,5 @@ class TokenReport:
     by_path: Sequence[tuple[str, int]] = field(default_factory=tuple)
 
 
-Result = TokenReport | Similar | Unusual | Answers | Pairs | Map | Why | Comparison | Tuned
+Result = TokenReport | Similar | Unusual | Answers | Pairs | Map | Why | Comparison | Tuned | Disagreement | Quality
 """Anything that can be shown as a table and drawn as a chart."""

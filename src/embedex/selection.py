@@ -185,30 +185,49 @@ def _quoted(name: str) -> str:
     return f'"{escaped}"'
 
 
-def find(query: str, ids: Sequence[str], names: Sequence[str]) -> int:
-    """The row of the record that a person means, by id, by name, or by name whatever its case.
+def rows(query: str, ids: Sequence[str], names: Sequence[str]) -> list[int]:
+    """The rows of the records that a person may mean: by id, else by name, else by name whatever its case.
 
     An é is found whether it is one character or, as on a Mac, an e with an accent.
-
-    Raises:
-        UnknownRecordError: there is none, or there are several of that name.
     """
     tries = ((ids, str), (names, str), (ids, _composed), (names, _composed), (names, _caseless), (ids, _caseless))
     for labels, form in tries:
         wanted = form(query)
-        rows = [row for row, label in enumerate(labels) if form(label) == wanted]
-        if len(rows) == 1:
-            return rows[0]
-        if rows:
-            shown = ", ".join(ids[row] for row in rows[:8])
-            raise UnknownRecordError(f"{len(rows)} records are called {query!r}.", cure=f"Say which by its id: {shown}")
+        if found := [row for row, label in enumerate(labels) if form(label) == wanted]:
+            return found
+    return []
+
+
+def close(query: str, ids: Sequence[str], names: Sequence[str], cutoff: float = 0.6) -> list[str]:
+    """At most three ids and names that come close to what a person typed, the closest first.
+
+    Args:
+        query: as typed.
+        ids, names: n labels.
+        cutoff: how alike they must be, from 0 to 1.
+    """
     import difflib
 
     known = {_caseless(label): label for label in (*ids, *names)}
-    close = difflib.get_close_matches(_caseless(query), known, n=3, cutoff=0.6)
+    return [known[each] for each in difflib.get_close_matches(_caseless(query), known, n=3, cutoff=cutoff)]
+
+
+def find(query: str, ids: Sequence[str], names: Sequence[str]) -> int:
+    """The row of the record that a person means; see `rows`.
+
+    Raises:
+        UnknownRecordError: there is none, or there are several of that name.
+    """
+    found = rows(query, ids, names)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        shown = ", ".join(ids[row] for row in found[:8])
+        raise UnknownRecordError(f"{len(found)} records are called {query!r}.", cure=f"Say which by its id: {shown}")
+    perhaps = close(query, ids, names)
     raise UnknownRecordError(
         f"No record has the id or name {query!r}.",
-        cure=f"Perhaps {' or '.join(repr(known[each]) for each in close)}?" if close else "",
+        cure=f"Perhaps {' or '.join(map(repr, perhaps))}?" if perhaps else "",
     )
 
 

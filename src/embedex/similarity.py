@@ -17,23 +17,54 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 64 * 2**20
 """Size of a block of scores in memory."""
 
+SORTED_AT_ONCE = 2**20
+"""How many scores of a block have their positions sorted at once."""
 
-def centre(vectors: NDArray[np.float32], mean: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Subtract a mean and bring back to unit length.
+
+def centre(
+    vectors: NDArray[np.float32], mean: NDArray[np.float32], without: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """Subtract a mean, perhaps take some directions away, and bring back to unit length.
 
     A vector equal to the mean has no direction left: it becomes zeros, and its score with anything is 0.
 
     Args:
         vectors: shape (n, d).
         mean: shape (d,).
+        without: shape (d, c), orthonormal columns: directions to take away, such as `top_directions`.
     """
     import numpy as np
 
     moved = vectors - mean
+    if without is not None:
+        moved -= (moved @ without) @ without.T
     lengths = np.linalg.norm(moved, axis=1, keepdims=True)
     # Below rounding noise a difference has no direction worth the name.
     centred: NDArray[np.float32] = np.divide(moved, lengths, out=np.zeros_like(moved), where=lengths > 1e-6)
     return centred
+
+
+def top_directions(vectors: NDArray[np.float32], mean: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """The directions in which vectors differ most from their mean: their first principal components.
+
+    To take them away after centring is known as *all-but-the-top* (Mu and Viswanath 2018, arXiv:1702.01417).
+
+    Args:
+        vectors: shape (n, d).
+        mean: shape (d,).
+        count: how many, less than n and than d.
+
+    Returns:
+        float32, shape (d, count), orthonormal columns.
+    """
+    import numpy as np
+
+    moved = (vectors - mean).astype(np.float64)
+    if len(vectors) < vectors.shape[1]:
+        axes = np.linalg.svd(moved, full_matrices=False)[2].T
+    else:
+        axes = np.linalg.eigh(moved.T @ moved)[1][:, ::-1]
+    return np.ascontiguousarray(axes[:, :count], np.float32)
 
 
 def fuse(text: NDArray[np.float32], image: NDArray[np.float32], weight: float = 0.5) -> NDArray[np.float32]:
@@ -150,6 +181,38 @@ def neighbours(vectors: NDArray[np.float32], k: int) -> NDArray[np.int64]:
         order = np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1, kind="stable")
         result[start : start + len(scores)] = np.take_along_axis(top, order, axis=1)
     return result
+
+
+def nearest(vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Each row's k most similar other rows, best first; of equal scores the first position comes first.
+
+    Where equal scores meet at the edge of the k, which of them are taken is left open.
+
+    Args:
+        vectors: shape (n, d).
+        k: how many, from 1 to n - 1.
+
+    Returns:
+        Positions and scores, both of shape (n, k).
+    """
+    import numpy as np
+
+    count = len(vectors)
+    positions, best_scores = np.empty((count, k), np.int64), np.empty((count, k), np.float32)
+    few = max(1, SORTED_AT_ONCE // max(1, count))
+    for first, block in blocks(vectors):
+        # A few rows at a time: the sorting writes positions of 8 bytes beside the scores of 4.
+        for top in range(0, len(block), few):
+            scores = block[top : top + few]
+            start = first + top
+            rows = np.arange(len(scores))
+            scores[rows, start + rows] = -np.inf
+            near = np.argpartition(scores, count - k, axis=1)[:, count - k :]
+            found = np.take_along_axis(scores, near, axis=1)
+            order = np.lexsort((near, -found), axis=1)
+            positions[start + rows] = np.take_along_axis(near, order, axis=1)
+            best_scores[start + rows] = np.take_along_axis(found, order, axis=1)
+    return positions, best_scores
 
 
 def medians(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

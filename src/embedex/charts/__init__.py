@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from embedex.charts.answers import answers_chart
 from embedex.charts.compare import compare_chart
+from embedex.charts.disagreement import disagreement_chart
 from embedex.charts.heatmap import heatmap
 from embedex.charts.map import map_chart
 from embedex.charts.page import Section, write_index
 from embedex.charts.pictures import portrait
+from embedex.charts.quality import quality_chart
 from embedex.charts.similar import similar_strip
 from embedex.charts.style import caption, save
 from embedex.charts.tokens import token_histogram
@@ -24,9 +26,11 @@ __all__ = [
     "answers_chart",
     "caption",
     "compare_chart",
+    "disagreement_chart",
     "heatmap",
     "map_chart",
     "portrait",
+    "quality_chart",
     "save",
     "similar_strip",
     "token_histogram",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from embedex.results import Hit, Item, Similar
+    from embedex.results import Hit, Item, Similar, Term
 
 _LEFT = 3.15
 """Where the plot begins: the query's portrait and the axis' labels are to the left of it."""
@@ -32,6 +32,9 @@ _LONGEST_NAME = 1.35
 
 _GAP = 0.45
 """Free room between blocks, in columns."""
+
+_MOST_TERMS = 6
+"""The most terms of a sum that are drawn."""
 
 _SLANT = math.sqrt(0.5)
 
@@ -65,7 +68,10 @@ def similar_strip(result: Similar, *, date: datetime.date) -> Figure:
         f"Most similar to {style.label(result.query)}", _subtitle(result, blocks),
         result.basis.caption(), date,
     )  # fmt: skip
-    _draw_query(figure, result.query, floor)
+    if result.terms:
+        _draw_terms(figure, result.terms, floor)
+    else:
+        _draw_query(figure, result.query, floor)
     if not hits:
         middle = _LEFT + plot_width / 2
         style.write(figure, middle, floor + _PLOT / 2, "Nothing to compare it with.", 12, colour=GREY, ha="center")
@@ -126,6 +132,28 @@ def _subtitle(result: Similar, blocks: Sequence[Sequence[Hit]]) -> str:
     count = max(map(len, blocks), default=0)
     the_closest = "The closest" if count < 2 else f"The {count} closest"
     return f"{the_closest} {'in each group' if result.per_group else 'of all'}, {by}"
+
+
+def _draw_terms(figure: Figure, terms: Sequence[Term], floor: float) -> None:
+    """The terms of a sum, one below the other, each with its sign; of many, the first."""
+    shown = terms[:_MOST_TERMS]
+    tall = (_PLOT + _HEADER) / max(3, len(shown))
+    side = min(0.78, 0.92 * tall)
+    y = floor + (_PLOT + _HEADER + len(shown) * tall) / 2 - tall / 2
+    for number, term in enumerate(shown):
+        name = style.label(term.item) if term.item else f"“{term.words}”"
+        at = MARGIN + 0.22
+        if number or term.sign < 0:
+            sign = "+" if term.sign > 0 else "\N{MINUS SIGN}"
+            style.write(figure, MARGIN + 0.05, y, sign, 15, bold=True, colour=GREY, ha="center")
+        if term.item:
+            draw_portrait(figure, term.item, at + side / 2, y, side)
+            at += side + 0.1
+        # The axis' labels begin where this ends.
+        style.write(figure, at, y, shorten(name, _LEFT - 0.58 - at, BODY, bold=True), BODY, bold=True)
+        y -= tall
+    if len(shown) < len(terms):
+        style.write(figure, MARGIN + 0.3, floor - 0.15, f"and {len(terms) - len(shown):,} more", SMALL, colour=GREY)
 
 
 def _draw_query(figure: Figure, query: Item, floor: float) -> None:

@@ -177,14 +177,18 @@ def build_parser() -> argparse.ArgumentParser:
 
     # --- questions --------------------------------------------------------------------------------------------
 
-    similar = verb("similar", "the records most similar to one record")
+    similar = verb("similar", "the records most similar to one record, or to a sum of records and words")
     _collection(similar)
-    similar.add_argument("record", metavar="RECORD", help="its name or id")
+    similar.add_argument(
+        "record", metavar="RECORD", help="its name or id, or a sum: 'charizard - charmander + squirtle'"
+    )
     _ranked(similar)
+    _calibrate(similar)
 
     unusual = verb("unusual", "the records with the lowest median similarity to all others")
     _collection(unusual)
     _ranked(unusual)
+    _calibrate(unusual)
 
     ask = verb(
         "ask",
@@ -200,6 +204,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     ask.add_argument("--against", choices=("pictures", "passages", "records"), help="what to hold it against")
     _selection(ask)
+    _remove_top(ask)
     _weights(ask)
     _format(ask)
     _chart(ask)
@@ -272,6 +277,41 @@ def build_parser() -> argparse.ArgumentParser:
     _weights(heatmap)
     _format(heatmap)
     _chart(heatmap)
+
+    disagree = verb(
+        "disagree",
+        "pairs and records close in text and far in picture, and the reverse",
+        "Both sides are compared by their percentiles among all pairs.",
+    )
+    _collection(disagree)
+    disagree.add_argument("-k", type=int, default=10, metavar="N", help="how many of each kind (%(default)s)")
+    disagree.add_argument(
+        "--of", choices=("pairs", "records"), default="pairs", help="which table to print (%(default)s); JSON has both"
+    )
+    disagree.add_argument(
+        "--neighbours", type=int, default=10, metavar="N", help="how many records are nearest to one (%(default)s)"
+    )
+    _selection(disagree)
+    _remove_top(disagree)
+    _format(disagree)
+    _chart(disagree)
+
+    quality = verb(
+        "quality",
+        "how much of the records' likeness follows from how much data they have",
+        "By text: lengths of the documents, in characters, and fields that are missing, null or empty.",
+    )
+    _collection(quality)
+    quality.add_argument(
+        "--of",
+        choices=("groups", "records"),
+        default="groups",
+        help="which table to print (%(default)s); JSON has both",
+    )
+    _selection(quality)
+    _remove_top(quality)
+    _format(quality)
+    _chart(quality)
 
     a_map = verb(
         "map",
@@ -399,6 +439,21 @@ def _ranked(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--per-group", action="store_true", help="the first N of each group")
     parser.add_argument("--map", dest="map_name", default="", metavar="NAME", help="which map, with --by map")
     _selection(parser)
+    _remove_top(parser)
     _weights(parser)
     _format(parser)
     _chart(parser)
+
+
+def _remove_top(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--remove-top", type=int, default=0, metavar="N", help="take N principal components away after centring"
+    )
+
+
+def _calibrate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="show what each score is worth: percentile, z-score in its group, mutual neighbours, hubs",
+    )

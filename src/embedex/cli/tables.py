@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,14 @@ from embedex.results import (
     TOKEN_LIMITS,
     Answers,
     Basis,
+    Calibration,
     Comparison,
+    Disagreement,
     Hit,
     Item,
     Map,
     Pairs,
+    Quality,
     Result,
     Similar,
     TokenReport,
@@ -49,6 +52,10 @@ def of(result: Result) -> Table:
         return answers(result)
     if isinstance(result, Pairs):
         return pairs(result)
+    if isinstance(result, Disagreement):
+        return disagreement(result)
+    if isinstance(result, Quality):
+        return quality(result)
     if isinstance(result, Why):
         return why(result)
     if isinstance(result, Comparison):
@@ -286,6 +293,96 @@ def _ids(items: Sequence[Item]) -> str:
     return " ".join(item.id for item in items)
 
 
+def disagreement(result: Disagreement) -> Table:
+    """The pairs that one side calls close and the other far; in CSV with ids and scores."""
+    rows: list[list[Cell]] = []
+    full: list[list[Cell]] = []
+    for close, pairs in (("text", result.near_in_text), ("picture", result.near_in_image)):
+        for pair in pairs:
+            percentiles: list[Cell] = [pair.text_percentile, pair.image_percentile]
+            rows.append([close, pair.rank, pair.first.name, pair.second.name, *percentiles])
+            scores: list[Cell] = [pair.text, pair.image]
+            full.append([*rows[-1], pair.first.id, pair.second.id, *scores])
+    columns = ["close in", "rank", "first", "second", "text percentile", "picture percentile"]
+    wide = Table([*columns, "first id", "second id", "text score", "picture score"], full)
+    return Table(columns, rows, _agreement(result), result, wide)
+
+
+def overlaps(result: Disagreement) -> Table:
+    """The records whose neighbours by text and by picture differ most."""
+    columns = ["rank", "name", "id", "group", "overlap", "gap", "nearest by text", "nearest by picture"]
+    rows: list[list[Cell]] = [
+        [
+            *(each.rank, each.item.name, each.item.id, each.item.group),
+            *(each.overlap, each.gap, each.by_text.name, each.by_image.name),
+        ]
+        for each in result.records
+    ]
+    told = (
+        "overlap: share of the nearest by text that are nearest by picture · gap: mean difference in percentile points"
+    )
+    return Table(columns, rows, f"{_agreement(result)} · {told}", result)
+
+
+def _agreement(result: Disagreement) -> str:
+    shared = f"{result.overlap * result.neighbours:.1f} of the {result.neighbours} nearest are the same on both sides"
+    return f"{result.basis.caption()} · on average {shared}, {result.chance * result.neighbours:.1f} by chance"
+
+
+def quality(result: Quality) -> Table:
+    """Each group's amount of data, its similarity, and how much of a low one that explains."""
+    columns = ["group", "records", "characters", "missing fields", "median score", "shift", "expected", "explained"]
+    rows: list[list[Cell]] = [
+        [
+            *(each.group, each.records, round(each.length), f"{each.missing:g}"),
+            *(each.median, _signed(each.shift), _signed(each.expected)),
+            None if each.explained is None else f"{each.explained:.0%}",
+        ]
+        for each in result.groups
+    ]
+    exact: list[list[Cell]] = [
+        [
+            *(each.group, each.records, each.length, each.missing),
+            *(each.median, each.shift, each.expected, each.explained),
+        ]
+        for each in result.groups
+    ]
+    by_length, by_missing = _signed(result.by_length, 2), _signed(result.by_missing, 2)
+    told = [
+        f"rank correlation of the median score with length {by_length or '–'}, with missing fields {by_missing or '–'}",
+        f"both explain {'nothing' if result.r_squared is None else f'{result.r_squared:.0%}'} of its variance",
+        "shift: from the other groups' mean",
+        "expected: from length and missing fields alone, fitted to the other groups",
+    ]
+    whole = {each.name: getattr(result, each.name) for each in fields(result)}
+    whole["groups"] = [
+        {**{each.name: getattr(group, each.name) for each in fields(group)}, "explained": group.explained}
+        for group in result.groups
+    ]
+    return Table(columns, rows, " · ".join([result.basis.caption(), *told]), whole, Table(columns, exact))
+
+
+def record_quality(result: Quality) -> Table:
+    """Each record's amount of data beside its median similarity, the least similar first."""
+    columns = ["group", "name", "id", "characters", "missing fields", "median score"]
+    order = sorted(range(len(result.items)), key=lambda at: float(result.medians[at]))
+    rows: list[list[Cell]] = [
+        [
+            *(result.items[at].group, result.items[at].name, result.items[at].id),
+            *(int(result.lengths[at]), int(result.missing[at]), float(result.medians[at])),
+        ]
+        for at in order
+    ]
+    of_groups = quality(result)
+    return Table(
+        columns, rows, f"{result.basis.caption()} · {len(result.fields):,} fields are expected", of_groups.whole
+    )
+
+
+def _signed(value: float | None, decimals: int = 4) -> str | None:
+    return None if value is None else f"{value:+.{decimals}f}"
+
+
 def places(result: Map) -> Table:
     """Each record's place, and how far it can be believed where that was measured."""
     axes = list("xyz"[: result.coordinates.shape[1]])
@@ -361,7 +458,21 @@ def _column(basis: Basis) -> str:
 def _ranked(hits: Sequence[Hit], basis: Basis, whole: Similar | Unusual, prefix: str = "") -> Table:
     columns = ["group", "rank", "name", "id", f"{prefix}{_column(basis)}"]
     rows: list[list[Cell]] = [[hit.item.group, hit.rank, hit.item.name, hit.item.id, hit.value] for hit in hits]
-    return Table(columns, rows, basis.caption(), whole)
+    caption = basis.caption()
+    if whole.calibration:
+        query = isinstance(whole, Similar)
+        caption += f" · {whole.calibration.caption(query=query)}"
+        columns += ["percentile", "z", *["mutual"] * query, "hub"]
+        rows = [[*row, *_worth(hit.calibration)] for row, hit in zip(rows, hits, strict=True)]
+    return Table(columns, rows, caption, whole)
+
+
+def _worth(each: Calibration | None) -> list[Cell]:
+    """The cells of a calibration; of an unusual record there is no mutual one."""
+    if each is None:
+        return []
+    mutual: list[Cell] = [] if each.mutual is None else ["yes" if each.mutual else "no"]
+    return [each.percentile, each.z, *mutual, each.hubness]
 
 
 def _common_start(labels: Sequence[str]) -> str:

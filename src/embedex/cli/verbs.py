@@ -186,6 +186,7 @@ def ask(parsed: Namespace) -> None:
         k=parsed.k,
         against=parsed.against,
         encoder=parsed.model or None,
+        remove_top=parsed.remove_top,
         **_selection(parsed),
         **_weights(collection, parsed),
     )
@@ -268,6 +269,26 @@ def heatmap(parsed: Namespace) -> None:
     _answer(collection.pairs(by=parsed.by, **_selection(parsed), **weights), parsed)
 
 
+def disagree(parsed: Namespace) -> None:
+    """Where texts and pictures disagree."""
+    from embedex.cli import tables
+
+    result = _open(parsed.dir).disagreement(
+        k=parsed.k, neighbours=parsed.neighbours, remove_top=parsed.remove_top, **_selection(parsed)
+    )
+    output.show(tables.overlaps(result) if parsed.of == "records" else tables.disagreement(result), parsed.format)
+    _draw(result, parsed.chart)
+
+
+def quality(parsed: Namespace) -> None:
+    """How much data records have, and what follows from it."""
+    from embedex.cli import tables
+
+    result = _open(parsed.dir).quality(remove_top=parsed.remove_top, **_selection(parsed))
+    output.show(tables.record_quality(result) if parsed.of == "records" else tables.quality(result), parsed.format)
+    _draw(result, parsed.chart)
+
+
 def map_(parsed: Namespace) -> None:
     """Fit a map."""
     from embedex.cli import tables
@@ -341,6 +362,7 @@ VERBS: dict[str, Callable[[Namespace], None]] = {
     "charts": charts,
     "compare": compare,
     "demo": demo,
+    "disagree": disagree,
     "embed": embed,
     "heatmap": heatmap,
     "info": info,
@@ -348,6 +370,7 @@ VERBS: dict[str, Callable[[Namespace], None]] = {
     "models": models,
     "new": new,
     "pull": pull,
+    "quality": quality,
     "sample": sample,
     "similar": similar,
     "tokens": tokens,
@@ -391,8 +414,14 @@ def _ranked(parsed: Namespace) -> dict[str, Any]:
         raise InputError(f"--map {parsed.map_name} is for --by map.", cure="Add --by map.")
     if parsed.by == "map" and parsed.centred is not None:
         raise InputError("--centred and --raw are not for --by map.", cure="A map is fitted either way: embedex map")
-    ranked = {"k": parsed.k, "by": parsed.by, "per_group": parsed.per_group, "map_name": parsed.map_name}
-    return {**ranked, "image_weight": parsed.image_weight, **_selection(parsed)}
+    ranked: dict[str, Any] = {
+        "k": parsed.k,
+        "by": parsed.by,
+        "per_group": parsed.per_group,
+        "map_name": parsed.map_name,
+    }
+    ranked |= {"remove_top": parsed.remove_top, "calibrate": parsed.calibrate, "image_weight": parsed.image_weight}
+    return {**ranked, **_selection(parsed)}
 
 
 def _answer(result: Result, parsed: Namespace) -> None:
