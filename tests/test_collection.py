@@ -482,6 +482,248 @@ def test_similar_of_vectors_on_disk_loads_no_encoder(museum: Museum) -> None:
     assert not set(loaded) & {"tokenizers", "tiktoken", "safetensors", "matplotlib", "duckdb", "httpx", "PIL"}
 
 
+@pytest.mark.parametrize("by", ["text", "image", "fused"])
+def test_the_top_components_are_taken_away_from_each_side(
+    things: Collection, pictures: dict[str, Path], by: By
+) -> None:
+    def without(vectors: dict[str, Vectors]) -> dict[str, Vectors]:
+        stacked = np.stack(list(vectors.values())).astype(np.float64)
+        moved = stacked - stacked.mean(axis=0)
+        axis = np.linalg.svd(moved, full_matrices=False)[2][:1]
+        left = moved - moved @ axis.T @ axis
+        left /= np.linalg.norm(left, axis=1, keepdims=True)
+        return dict(zip(vectors, left.astype(np.float32), strict=True))
+
+    text, image = without(text_vectors()), without(image_vectors(pictures))
+    vectors = {"text": text, "image": image, "fused": fused(text, image)}[by]
+    result = things.similar("7", k=5, by=by, remove_top=1)
+    agree(result.hits, ranked({id_: float(each @ vectors["7"]) for id_, each in vectors.items() if id_ != "7"}, 5))
+    assert result.basis.measure == "centred cosine"
+    assert "without the top component" in result.basis.caption()
+    assert things.unusual(by=by, remove_top=1).basis.measure == "centred cosine"
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"remove_top": -1}, "out of range"),
+        ({"remove_top": 23}, "leaves nothing"),
+        ({"remove_top": 1, "centred": False}, "after centring"),
+        ({"remove_top": 1, "by": "map"}, "not for --by map"),
+        ({"calibrate": True, "by": "map"}, "not calibrated"),
+    ],
+)
+def test_what_cannot_be_removed_or_calibrated_is_refused(
+    things: Collection, settings: dict[str, Any], told: str
+) -> None:
+    things.fit_map(method="pca")
+    with pytest.raises(InputError, match=told):
+        things.similar("1", **settings)
+
+
+def test_a_question_is_held_against_what_is_left_of_passages_or_records(things: Collection) -> None:
+    for against in ("passages", "records"):
+        plain, without = (things.ask("zebra", k=3, against=against, remove_top=top) for top in (0, 2))
+        assert [hit.score for hit in plain.hits] != [hit.score for hit in without.hits]
+        assert "without the top 2 principal components" in without.basis.caption()
+
+
+# ── calibration ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_calibrated_hit_tells_what_its_score_is_worth(things: Collection) -> None:
+    vectors, groups = centred(text_vectors()), {record.id: record.data["kind"]["name"] for record in THINGS}
+    ids = list(vectors)
+    scores = np.stack([vectors[id_] for id_ in ids]) @ np.stack([vectors[id_] for id_ in ids]).T
+    np.fill_diagonal(scores, -np.inf)
+    nearest = [{ids[other] for other in np.argsort(-row)[:10]} for row in scores]
+    every = scores[np.triu_indices(23, 1)]
+    result = things.similar("7", k=22, calibrate=True)
+    assert result.calibration
+    assert (result.calibration.pairs, result.calibration.sampled, result.calibration.neighbours) == (253, False, 10)
+    for hit in result.hits:
+        worth, id_ = hit.calibration, hit.item.id
+        assert worth
+        own = [float(vectors["7"] @ vectors[other]) for other in ids if groups[other] == groups[id_] and other != "7"]
+        assert worth.percentile == pytest.approx(100 * (every < hit.value - 1e-6).mean(), abs=result.calibration.error)
+        assert worth.z == pytest.approx((hit.value - np.mean(own)) / np.std(own), abs=1e-4)
+        assert worth.mutual == ("7" in nearest[ids.index(id_)] and id_ in nearest[ids.index("7")])
+        assert worth.hubness == pytest.approx(sum(id_ in near for near in nearest) / 10)
+
+
+def test_a_condition_narrows_the_answer_and_not_what_scores_are_worth(things: Collection) -> None:
+    whole = {hit.item.id: hit.calibration for hit in things.similar("7", k=22, calibrate=True).hits}
+    some = things.similar("7", k=22, calibrate=True, where="size < 12 AND _group = 'hats'").hits
+    assert some
+    for hit in some:
+        worth, expected = hit.calibration, whole[hit.item.id]
+        assert worth
+        assert expected
+        assert (worth.mutual, worth.hubness) == (expected.mutual, expected.hubness)
+        assert (worth.percentile, worth.z) == pytest.approx((expected.percentile, expected.z), abs=0.01)
+
+
+def test_what_scores_are_worth_is_counted_anew_for_other_vectors(things: Collection) -> None:
+    by_text = things.similar("7", k=3, calibrate=True).hits
+    by_image = things.similar("7", k=3, calibrate=True, by="image").hits
+    assert [hit.calibration for hit in by_text] == [
+        hit.calibration for hit in things.similar("7", k=3, calibrate=True).hits
+    ]
+    assert [hit.calibration for hit in by_text] != [hit.calibration for hit in by_image]
+
+
+def test_an_unusual_record_is_calibrated_against_its_groups_medians(things: Collection) -> None:
+    medians = {hit.item.id: hit.value for hit in things.unusual(k=23).hits}
+    result = things.unusual(k=3, calibrate=True)
+    groups = {record.id: record.data["kind"]["name"] for record in THINGS}
+    for hit in result.hits:
+        own = [value for id_, value in medians.items() if groups[id_] == groups[hit.item.id]]
+        assert hit.calibration
+        assert hit.calibration.mutual is None
+        assert hit.calibration.z == pytest.approx((hit.value - np.mean(own)) / np.std(own), abs=1e-3)
+
+
+# ── sums ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("by", ["text", "image", "fused"])
+def test_a_sum_of_records_agrees_with_brute_force_and_leaves_them_out(
+    things: Collection, pictures: dict[str, Path], by: By
+) -> None:
+    vectors = sides(by, pictures, centre=True)
+    total = vectors["1"] - vectors["7"] + vectors["12"]
+    total /= np.linalg.norm(total)
+    scores = {id_: float(each @ total) for id_, each in vectors.items() if id_ not in ("1", "7", "12")}
+    result = things.similar("Thing 1 - 7 + thing 12", k=5, by=by)
+    agree(result.hits, ranked(scores, 5))
+    assert [(term.sign, term.item and term.item.id, term.words) for term in result.terms] == [
+        (1, "1", ""), (-1, "7", ""), (1, "12", "")
+    ]  # fmt: skip
+    assert (result.query.name, result.basis.count) == ("Thing 1 - 7 + thing 12", len(vectors) - 3)
+
+
+def test_words_in_a_sum_are_embedded_as_a_question_and_not_centred(things: Collection) -> None:
+    vectors = centred(text_vectors())
+    total = vectors["1"] + Letters().encode_queries(["zebra hymn"])[0]
+    total /= np.linalg.norm(total)
+    result = things.similar('1 + "zebra hymn"', k=4)
+    agree(result.hits, ranked({id_: float(each @ total) for id_, each in vectors.items() if id_ != "1"}, 4))
+    assert "as words: zebra hymn" in result.basis.caption()
+    own = things.similar("1 + zebra hymn", k=4, encoder=Letters())
+    assert [hit.item.id for hit in own.hits] == [hit.item.id for hit in result.hits]
+
+
+def test_a_name_that_looks_like_a_sum_is_that_record(make: Callable[..., Collection]) -> None:
+    odd = Record("24", {**THINGS[0].data, "name": "Thing 1 - Thing 7"})
+    collection = make([*THINGS, odd])
+    collection.embed(text=Letters(), image=None)
+    assert collection.similar("thing 1 - thing 7").query.id == "24"
+    assert [term.item and term.item.id for term in collection.similar("Thing 1 - Thing 7 + 3").terms] == ["24", "3"]
+
+
+def test_a_sum_can_be_calibrated(things: Collection) -> None:
+    hits = things.similar("1 - 7 + 12", k=20, calibrate=True).hits
+    assert all(hit.calibration and 0 <= hit.calibration.percentile <= 100 for hit in hits)
+    assert any(hit.calibration and hit.calibration.mutual for hit in hits)
+
+
+@pytest.mark.parametrize(
+    ("query", "settings", "told"),
+    [
+        ("1 - 1", {}, "cancel each other out"),
+        ("1 + 2", {"by": "map"}, "places in a map cannot be added"),
+        ("1 + zebra", {"by": "fused"}, "words cannot be added"),
+        ("1 + zebra", {"by": "image"}, "cannot be held against these pictures"),
+        ("1 + 4", {"by": "image"}, "has no picture"),
+        ("1 + Thing 111", {}, "Perhaps 'Thing 11'"),
+        ('1 + ""', {}, "is empty"),
+    ],
+)
+def test_a_sum_that_cannot_be_is_refused(things: Collection, query: str, settings: dict[str, Any], told: str) -> None:
+    things.fit_map(method="pca")
+    with pytest.raises(InputError) as caught:
+        things.similar(query, **settings)
+    assert told in str(caught.value)
+
+
+# ── disagreement and quality ────────────────────────────────────────────────────────────────────────
+
+
+def test_disagreement_is_among_records_with_text_and_picture(things: Collection, pictures: dict[str, Path]) -> None:
+    result = things.disagreement(k=5, neighbours=4)
+    assert result.basis.count == len(pictures)
+    assert result.chance == pytest.approx(4 / (len(pictures) - 1))
+    text, image = centred(text_vectors()), centred(image_vectors(pictures))
+    for pair in [*result.near_in_text, *result.near_in_image]:
+        one, other = pair.first.id, pair.second.id
+        assert pair.text == pytest.approx(float(text[one] @ text[other]), abs=1e-5)
+        assert pair.image == pytest.approx(float(image[one] @ image[other]), abs=1e-5)
+    gaps = [pair.text_percentile - pair.image_percentile for pair in result.near_in_text]
+    assert gaps == sorted(gaps, reverse=True)
+    assert gaps[-1] > 0
+    assert all(pair.image_percentile > pair.text_percentile for pair in result.near_in_image)
+    near = [
+        {
+            id_: {other for other, _ in ranked({o: float(side[o] @ side[id_]) for o in pictures if o != id_}, 4)}
+            for id_ in pictures
+        }
+        for side in (text, image)
+    ]
+    shares = {id_: len(near[0][id_] & near[1][id_]) / 4 for id_ in pictures}
+    assert result.overlap == pytest.approx(np.mean(list(shares.values())))
+    assert [each.overlap for each in result.records] == sorted(shares.values())[:5]
+    assert all(each.overlap == shares[each.item.id] for each in result.records)
+
+
+def test_disagreement_needs_three_records_with_both_sides(things: Collection, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="at least three records"):
+        things.disagreement(where="size < 3")
+    shutil.rmtree(things.folder / "embeddings")
+    with pytest.raises(CollectionError, match="has not been embedded"):
+        Collection.open(things.folder).disagreement()
+
+
+def test_quality_tells_of_every_record_how_much_data_it_has(things: Collection) -> None:
+    result = things.quality()
+    assert [item.id for item in result.items] == [record.id for record in THINGS]
+    assert result.lengths.tolist() == [len(minify(record.data)) for record in THINGS]
+    assert sorted(result.fields) == ["kind.name", "name", "notes", "size"]
+    expected = [(record.data["kind"]["name"] is None) + ("notes" not in record.data) for record in THINGS]
+    assert result.missing.tolist() == expected
+    of_unusual = {hit.item.id: hit.value for hit in things.unusual(k=23).hits}
+    assert [of_unusual[item.id] for item in result.items] == result.medians.tolist()
+    assert [group.group for group in result.groups] == ["shoes", "hats", "gloves", None]
+    assert sum(group.records for group in result.groups) == 23
+    hats = [row for row, record in enumerate(THINGS) if record.data["kind"]["name"] == "hats"]
+    others = [row for row in range(23) if row not in hats]
+    told = result.groups[1]
+    assert told.length == np.median(result.lengths[hats])
+    assert told.shift == pytest.approx(result.medians[hats].mean() - result.medians[others].mean(), abs=1e-6)
+    assert result.by_length is not None
+    assert -1 <= result.by_length <= 1
+    assert result.r_squared is not None
+    assert 0 <= result.r_squared <= 1
+
+
+def test_quality_of_too_many_groups_says_so(tmp_path: Path) -> None:
+    records = [Record(str(number), {"a": "x" * number, "kind": str(number)}) for number in range(1, 203)]
+    collection = Collection.create(tmp_path / "dex", records, title="x", origin="x", id_path="id", group_path="kind")
+    collection.embed(text=Letters(), image=None)
+    result = collection.quality()
+    assert (result.groups, len(result.items)) == ([], 202)
+    assert "202 groups are too many for a table" in result.basis.caption()
+
+
+def test_quality_without_groups_or_with_few_records(tmp_path: Path) -> None:
+    records = [Record(str(number), {"a": "x" * number}) for number in range(1, 4)]
+    collection = Collection.create(tmp_path / "dex", records, title="x", origin="x", id_path="id")
+    collection.embed(text=Letters(), image=None)
+    result = collection.quality()
+    assert (result.groups, len(result.items)) == ([], 3)
+    with pytest.raises(InputError, match="at least two records"):
+        collection.quality(where="_id = '1'")
+
+
 # ── unusual ─────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -229,3 +229,41 @@ def test_passages_that_cancel_out_have_a_middle_that_says_nothing() -> None:
     scores, best = similarity.passage_scores(vectors, vectors[0], owner, passage, 1)
     assert best.tolist() == [0]
     np.testing.assert_allclose(scores, [0.5], atol=1e-6)
+
+
+# ── neighbours and directions ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("block_bytes", [1, 4 * 40 * 7, 2**20])
+@pytest.mark.parametrize("at_once", [1, 100, 2**20])
+def test_neighbours_agree_with_brute_force(block_bytes: int, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(similarity, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(similarity, "SORTED_AT_ONCE", at_once)
+    vectors = unit(40)
+    scores = vectors @ vectors.T
+    np.fill_diagonal(scores, -np.inf)
+    for k in (1, 6, 39):
+        positions, found = similarity.nearest(vectors, k)
+        expected = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        np.testing.assert_array_equal(positions, expected)
+        np.testing.assert_allclose(found, np.take_along_axis(scores, expected, 1), atol=1e-6)
+
+
+def test_of_equal_neighbours_the_first_comes_first() -> None:
+    positions, found = similarity.nearest(np.repeat(unit(1), 5, axis=0), 4)
+    assert positions.tolist() == [[each for each in range(5) if each != row] for row in range(5)]
+    np.testing.assert_allclose(found, 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [6, 60])  # fewer records than dimensions, and more
+def test_the_top_directions_hold_the_most_variance_and_can_be_taken_away(count: int) -> None:
+    vectors = unit(count, 20)
+    mean = vectors.mean(axis=0)
+    top = similarity.top_directions(vectors, mean, 3)
+    np.testing.assert_allclose(top.T @ top, np.eye(3), atol=1e-5)
+    moved = (vectors - mean).astype(np.float64)
+    largest = np.linalg.svd(moved, compute_uv=False)[:3]
+    np.testing.assert_allclose(np.linalg.norm(moved @ top, axis=0), largest, rtol=1e-4)
+    without = similarity.centre(vectors, mean, top)
+    np.testing.assert_allclose(without @ top, 0, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(without, axis=1), 1, atol=1e-5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +17,18 @@ from embedex.results import (
     By,
     Change,
     Comparison,
+    Disagreement,
     Fidelity,
+    GroupQuality,
     Hit,
     Item,
     Map,
     Measure,
+    PairHit,
     Pairs,
+    Quality,
     Similar,
+    Term,
     TokenCounts,
     TokenReport,
     Tuned,
@@ -84,6 +89,32 @@ def hits(records: Sequence[Item], scores: Sequence[float], *, passage: str | Non
 def similar(records: Sequence[Item], *, per_group: bool = True, by: By = "text") -> Similar:
     scores = [0.9 - 0.6 * number / max(len(records), 1) for number in range(len(records))]
     return Similar(Item("q", "eevee", "generation-1"), hits(records, scores), per_group, basis(by))
+
+
+def a_sum(records: Sequence[Item]) -> Similar:
+    terms = [Term(-1 if number % 2 else 1, record) for number, record in enumerate(records[:7])]
+    words = [Term(1, None, "words " * 30)]
+    return Similar(Item("a + b", "a + b"), hits(records, [0.5] * len(records)), False, basis(), None, [*terms, *words])
+
+
+def disagreement(records: Sequence[Item]) -> Disagreement:
+    couples = [
+        PairHit(first, second, rank, 0.9, 0.1, 100 - 7.0 * rank, 3.0 * rank)
+        for rank, (first, second) in enumerate(pairwise(records), 1)
+    ]
+    return Disagreement(couples, couples[:2], [], 0.12, 0.01, 10, 0.02, basis("fused"))
+
+
+def quality(records: Sequence[Item]) -> Quality:
+    random = np.random.default_rng(8)
+    labels = list(dict.fromkeys(record.group for record in records))
+    groups = [
+        GroupQuality(label, 3, 900.0, 1.0, 0.9, -0.02 + 0.01 * number, None if number == 1 else -0.01)
+        for number, label in enumerate(labels)
+    ]
+    lengths = random.integers(300, 30_000, len(records))
+    medians = random.normal(0.9, 0.02, len(records)).astype(np.float32)
+    return Quality(records, lengths, lengths % 5, medians, ["a", "b"], -0.3, 0.2, 0.26, groups, basis())
 
 
 def unusual(records: Sequence[Item]) -> Unusual:

@@ -18,12 +18,15 @@ from .support import (
     AWKWARD,
     DATE,
     a_map,
+    a_sum,
     answers,
     comparison,
+    disagreement,
     in_doubt,
     items,
     outside,
     pairs,
+    quality,
     similar,
     tokens,
     tuned,
@@ -54,6 +57,9 @@ CHARTS: dict[str, Draw] = {
     "similar in the map": lambda records: charts.similar_strip(
         replace(similar(records), basis=a_map([]).basis), date=DATE
     ),
+    "similar to a sum": lambda records: charts.similar_strip(a_sum(records), date=DATE),
+    "disagreement": lambda records: charts.disagreement_chart(disagreement(records), date=DATE),
+    "quality": lambda records: charts.quality_chart(quality(records), date=DATE),
     "unusual": lambda records: charts.unusual_chart(unusual(records), date=DATE),
     "answers": lambda records: charts.answers_chart(answers(records), date=DATE),
     "heatmap": lambda records: charts.heatmap(

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("offline")
 
 EXHIBITS = {
     *("similar-text", "similar-image", "similar-map", "heatmap-text", "heatmap-image"),
-    *("unusual-text", "unusual-image", "answers", "map", "why"),
+    *("unusual-text", "unusual-image", "disagreement", "quality", "answers", "map", "why"),
 }
 
 
