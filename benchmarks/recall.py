@@ -28,6 +28,7 @@ from embedex.store import Store
 
 K = 10
 LAST = 721
+TOPS = (1, 2, 3, 5, 10)
 COLOURS = 512  # of the descriptor's numbers; the others are its shape block
 
 
@@ -67,12 +68,13 @@ class Task:
         return float(np.mean(shared))
 
 
-def by_collection(collection: Collection, task: Task, by: By, centred: bool) -> NDArray[np.int64]:
+def by_collection(collection: Collection, task: Task, by: By, centred: bool, remove_top: int = 0) -> NDArray[np.int64]:
     """The K most similar of each species, as `embedex similar` ranks them, among the species of the task."""
     place = {id_: i for i, id_ in enumerate(task.ids)}
     top = []
+    enough = K + len(collection.items()) - len(task.ids)  # even if all others came first
     for id_ in task.ids:
-        hits = collection.similar(id_, k=len(collection), by=by, centred=centred).hits
+        hits = collection.similar(id_, k=enough, by=by, centred=centred, remove_top=remove_top).hits
         top.append([place[hit.item.id] for hit in hits if hit.item.id in place][:K])
     return np.asarray(top)
 
@@ -112,6 +114,24 @@ def shipped(collection: Collection, task: Task, pictured: Task) -> None:
     add("random", "", task, chance + (chance >= np.arange(len(chance))[:, None]), None)
     columns = ("by", "cosine", "species", f"recall@{K}", "95 %", "sharing a type", "centred - raw, 95 %")
     dex.show("What `embedex similar` finds", columns, rows)
+
+
+def components(collection: Collection, task: Task, pictured: Task) -> None:
+    """All-but-the-top: the first principal components taken away after centring."""
+    rows: list[list[object]] = []
+    compared: list[tuple[By, Task]] = [("text", task), ("image", pictured), ("fused", pictured)]
+    for by, among in compared:
+        usual: NDArray[np.float64] | None = None
+        for removed in (0, *TOPS):
+            top = by_collection(collection, among, by, True, removed)
+            recall = among.recall(top)
+            known = ~np.isnan(recall)
+            change = "" if usual is None else dex.interval((recall - usual)[known], list(among.families[known]))
+            usual = recall if usual is None else usual
+            name = f"--remove-top {removed}" if removed else "centred"
+            rows.append([by, name, float(recall[known].mean()), change, among.type_share(top)])
+    columns = ("by", "cosine", f"recall@{K}", "- centred, 95 %", "sharing a type")
+    dex.show("Principal components taken away", columns, rows)
 
 
 def compare(title: str, among: Task, variants: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]) -> None:
@@ -226,6 +246,7 @@ def main() -> None:
     pictured = task.part(seen)
     shipped(collection, task, pictured)
     weights(collection, pictured)
+    components(collection, task, pictured)
     text_variants(task, records, {item.id for item in collection.items()}, collection.manifest.text)
     files = [picture for i in seen if (picture := items[i].picture)]
     picture_variants(pictured, image.vectors[[row[id_] for id_ in pictured.ids]], files)
