@@ -28,6 +28,7 @@ FLOORS = {
     "encoders": 3,
     "store": 4,
     "attribution": 5,
+    "clusters": 5,
     "embedding": 5,
     "fidelity": 5,
     "similarity": 5,
@@ -35,6 +36,7 @@ FLOORS = {
     "disagreement": 5,
     "quality": 5,
     "arithmetic": 5,
+    "probes": 5,
     "projection": 5,
     "selection": 5,
     "parts": 5,
@@ -50,6 +52,9 @@ FLOORS = {
 SAME_FLOOR = {
     ("tokens", "documents"),  # tokens are counted in a document's text
     ("weights", "files"),  # a fetched file is written whole
+    ("clusters", "similarity"),  # how close clusters are, from the means of their pairs
+    ("clusters", "projection"),  # density is sought in a few principal components
+    ("probes", "similarity"),  # nearest neighbours come in blocks of the same size
     ("projection", "similarity"),  # nearest neighbours come from blocks of scores
     ("fidelity", "projection"),  # a map's neighbourhoods are found as those that it was fitted to
     ("fidelity", "similarity"),  # the size of a block
@@ -68,7 +73,7 @@ PARQUET = {"store", "sources.table_files"}
 
 FACADE = "__init__"
 
-HEAVY = {"numpy", "torch", "pyarrow", "matplotlib", "duckdb", "rich", "httpx", "PIL", "pandas", "umap"}
+HEAVY = {"numpy", "torch", "pyarrow", "matplotlib", "duckdb", "rich", "httpx", "PIL", "pandas", "umap", "sklearn"}
 
 
 def modules() -> dict[str, ast.Module]:

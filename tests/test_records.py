@@ -14,6 +14,7 @@ from embedex.records import (
     Strictness,
     id_text,
     label_text,
+    leaves,
     minify,
     redundant_prefix,
     strip_prefix,
@@ -176,3 +177,44 @@ def test_minify() -> None:
     assert minify(value) == '{"é":[1,2.5,null,true],"x":"a b😀"}'
     assert minify(value, ascii=True) == '{"\\u00e9":[1,2.5,null,true],"x":"a b\\ud83d\\ude00"}'
     assert json.loads(minify(value)) == json.loads(minify(value, ascii=True)) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a.b.c", [1]),
+        ("list", [1, 2, 3]),
+        ("list[0]", [1, 2]),
+        ("x-y", [0]),
+        ("a", []),
+        ("absent.b", []),
+        ("list[7]", []),
+    ],
+)
+def test_every_value_at_a_path(text: str, found: list[Any]) -> None:
+    assert JsonPath.parse(text).find_all(DATA) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("a.b[0].c", {"a": {}, "x": 1}),
+        ("a.b", {"a": {}, "x": 1}),
+        ("x", {"a": {"b": [{"c": 1}]}}),
+        ("a.z", {"a": {"b": [{"c": 1}]}, "x": 1}),
+        ("x.y", {"a": {"b": [{"c": 1}]}, "x": 1}),
+    ],
+)
+def test_a_field_is_removed_and_the_record_is_not_changed(text: str, left: Any) -> None:
+    data = {"a": {"b": [{"c": 1}]}, "x": 1}
+    assert JsonPath.parse(text).removed_from(data) == left
+    assert data == {"a": {"b": [{"c": 1}]}, "x": 1}
+
+
+def test_leaves_have_the_keys_that_lead_to_them() -> None:
+    assert list(leaves(DATA)) == [
+        (("a", "b", "c"), 1),
+        (("x-y",), 0),
+        (("",), 5),
+        *[(("list",), number) for number in (1, 2, 3)],
+    ]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from embedex.results import (
         Answers,
         Calibration,
+        Clusters,
         Comparison,
         Disagreement,
         Fidelity,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         Item,
         Map,
         Pairs,
+        Probe,
         Quality,
         Similar,
         TokenReport,
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Answers": "results",
     "Calibration": "results",
+    "Clusters": "results",
     "Collection": "collection",
     "CollectionError": "errors",
     "Comparison": "results",
@@ -67,6 +70,7 @@ _HOMES = {
     "NothingToCompareError": "errors",
     "Pairs": "results",
     "Quality": "results",
+    "Probe": "results",
     "QueryEncoder": "encoders.base",
     "Record": "records",
     "Similar": "results",
@@ -82,6 +86,7 @@ _HOMES = {
 __all__ = [
     "Answers",
     "Calibration",
+    "Clusters",
     "Collection",
     "CollectionError",
     "Comparison",
@@ -98,6 +103,7 @@ __all__ = [
     "MissingExtraError",
     "NothingToCompareError",
     "Pairs",
+    "Probe",
     "Quality",
     "QueryEncoder",
     "Record",

@@ -20,6 +20,7 @@ from embedex import (
     disagreement,
     embedding,
     fidelity,
+    probes,
     projection,
     quality,
     selection,
@@ -27,6 +28,7 @@ from embedex import (
     tokens,
     tuning,
 )
+from embedex import clusters as clustering
 from embedex import parts as field_parts
 from embedex.documents import (
     PADDED,
@@ -39,12 +41,12 @@ from embedex.documents import (
     text_document,
     without_fields,
 )
-from embedex.encoders import registry
+from embedex.encoders import features, registry
 from embedex.encoders.base import Encoder, EncoderDescription, FieldEncoder, Modality, QueryEncoder, Setting
 from embedex.encoders.registry import Recipe
 from embedex.errors import CollectionError, EmbedexError, InputError, NothingToCompareError
 from embedex.files import atomic_write, file_name, sweep_parts
-from embedex.records import JsonPath, Record, Strictness, label_text, redundant_prefix, strip_prefix
+from embedex.records import JSON, JsonPath, Record, Strictness, label_text, redundant_prefix, strip_prefix
 from embedex.results import (
     Ablation,
     Against,
@@ -54,6 +56,8 @@ from embedex.results import (
     Calibration,
     CalibrationBasis,
     Change,
+    Cluster,
+    Clusters,
     Comparison,
     Disagreement,
     Fidelity,
@@ -65,8 +69,10 @@ from embedex.results import (
     Overlap,
     PairHit,
     Pairs,
+    Probe,
     Quality,
     Similar,
+    TargetKind,
     Term,
     TokenReport,
     Tuned,
@@ -1445,6 +1451,288 @@ class Collection:
             )
         return default or names[0]
 
+    # --- probes -----------------------------------------------------------------------------------------------
+
+    def fit_features(
+        self,
+        paths: Sequence[str] = (),
+        *,
+        kinds: Mapping[str, features.Kind] | None = None,
+        progress: Progress | None = None,
+    ) -> features.Features:
+        """Hand-made features of the records, an encoder for `embed` and `probe`; `write` keeps it as a file.
+
+        Args:
+            paths: JSON paths, in the order of their columns; without any, all that suit but the id and the name.
+            kinds: the kind of a path where its values should not decide it.
+            progress: see `Progress`.
+
+        Raises:
+            InputError: a path leads nowhere, its values are not of its kind, or nothing suits.
+        """
+        return features.fit(
+            (document.text for document in self._text_documents()),
+            paths,
+            kinds=kinds,
+            prefix=self.manifest.text.strip_prefix,
+            leave_out=[self.manifest.id, self.manifest.name],
+            progress=self._counter(progress, "Reading fields"),
+        )
+
+    def probe(
+        self,
+        target: str,
+        *,
+        by: Sequence[By] = (),
+        encoders: Sequence[str | Encoder] = (),
+        kind: TargetKind | None = None,
+        neighbours: int = 5,
+        blind: bool = False,
+        where: str = "",
+        everything: bool = False,
+        centred: bool | None = None,
+        map_name: str = "",
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> Probe:
+        """How much of a field can be read from embeddings, by neighbours and linearly, cross-validated.
+
+        All sides are asked on the same records: those that have a target and everything that is compared.
+
+        Args:
+            target: JSON path of the field; one value a record.
+            by: ``text``, ``image``, ``fused`` and ``map``, as they are stored; without any, and without `encoders`,
+                all embeddings that there are.
+            encoders: more sides: encoders, or their names as for `embed`; ``image=nomic`` where a name has both.
+                What is not stored is embedded for this answer and not kept.
+            kind: ``category`` or ``number``; None decides by the values.
+            neighbours: how many vote, or are averaged.
+            blind: embed texts without the target's own field, so that its words cannot give it away.
+            where, everything, centred, map_name: see `similar`; `centred` None centres.
+            seed: of the folds and the intervals.
+            progress: see `Progress`.
+
+        Raises:
+            InputError: the target has no values, too few classes, or is no single value; or nothing is compared.
+            CollectionError: what is compared has not been embedded.
+            MissingExtraError: the target is a category, and the extra ``learn`` is not installed.
+        """
+        import numpy as np
+
+        sides: list[tuple[str, By | Encoder]] = [(each, each) for each in by]
+        for encoder in encoders:
+            name = encoder if isinstance(encoder, str) else encoder.description.name
+            sides.append((name, _named_encoder(encoder) if isinstance(encoder, str) else encoder))
+        if not sides:
+            there: list[By] = [each for each in ("text", "image") if self.has(each)]
+            sides = [(each, each) for each in (*there, "fused") if each != "fused" or len(there) == 2]
+        if not sides:
+            raise self._not_embedded("text")
+        if doubled := [name for name, _ in sides if [each for each, _ in sides].count(name) > 1]:
+            raise InputError(f"{doubled[0]!r} is compared twice.")
+        found = self._field(JsonPath.parse(target))
+        allowed = np.flatnonzero(self._chosen(where, everything))
+        values = [value for value, _ in found]
+        rows = np.asarray([row for row in allowed.tolist() if values[row] is not None], np.int64)
+        notes = [f"{counted(len(allowed) - len(rows))} without a value"] if len(rows) < len(allowed) else []
+        texts = [text for _, text in found] if blind else None
+        compared = [self._side(side, rows, texts, centred is not False, map_name, progress) for _, side in sides]
+        held = rows
+        for each in compared:
+            held = np.intersect1d(held, each.rows)
+        if len(held) < len(rows):
+            notes.append(f"{counted(len(rows) - len(held))} without all that is compared")
+        if len(held) == 0:
+            raise InputError(f"No record has a value at {target!r} and all that is compared.")
+        wanted = probes.target([values[row] for row in held.tolist()], kind=kind, path=target)
+        if wanted.rare:
+            few = sum(size for _, size in wanted.rare)
+            left = f"{len(wanted.rare):,} class{'' if len(wanted.rare) == 1 else 'es'} with fewer than {probes.RAREST}"
+            notes.append(f"left out: {left} records, {few:,} in all")
+        held = held[wanted.rows]
+        if blind:
+            notes.append("texts without the target's own field")
+        notes += dict.fromkeys(note for each in compared if (note := each.basis(0).note))
+        told = {
+            name: (each.vectors[np.searchsorted(each.rows, held)], each.basis(0).encoder, side == "map")
+            for (name, side), each in zip(sides, compared, strict=True)
+        }
+        readouts = probes.readouts(
+            told,
+            wanted,
+            neighbours=neighbours,
+            seed=seed,
+            progress=None if progress is None else lambda done, total: progress("Probing", done, total),
+        )
+        return Probe(
+            self.title,
+            target,
+            wanted.kind,
+            probes.METRICS[wanted.kind],
+            readouts,
+            len(held),
+            wanted.classes,
+            probes.FOLDS,
+            neighbours,
+            blind,
+            notes,
+        )
+
+    def _field(self, path: JsonPath) -> list[tuple[JSON, str]]:
+        """Of each record the value at a path, written with or without the prefix, and the text without that field."""
+        prefix, settings = self.manifest.text.strip_prefix, self.manifest.text
+        found = []
+        for record in self._store.read_records(self._index):
+            short = strip_prefix(record.data, prefix)
+            data = record.data if path.find(record.data) is not None else short
+            text = text_document(Record(record.id, path.removed_from(data)), settings).text
+            found.append((path.find(data), text))
+        return found
+
+    def _side(
+        self,
+        side: By | Encoder,
+        rows: NDArray[np.int64],
+        texts: Sequence[str] | None,
+        centred: bool,
+        map_name: str,
+        progress: Progress | None,
+    ) -> _Compared:
+        """One side of a probe: as it is stored, or embedded now for some rows, with the texts that are given."""
+        import numpy as np
+
+        stored = self.embeddings
+        blind = texts is not None and side in ("text", "fused")
+        if isinstance(side, str) and not blind:
+            return self._compared(side, centred, map_name)
+        if isinstance(side, str):
+            if "text" not in stored:
+                raise self._not_embedded("text")
+            encoder = registry.again(stored["text"])
+            if not encoder.description.agrees(stored["text"]):
+                raise CollectionError(
+                    f"The text was embedded by another edition of {stored['text'].name!r}.",
+                    cure=f"Run: embedex embed {self.folder}",
+                )
+        else:
+            encoder = side
+        name = encoder.description.modality
+        if stored.get(name) == encoder.description and (name == "image" or texts is None):
+            return self._compared(name, centred, "")
+        wanted = set(rows.tolist())
+        documents: Iterable[embedding.Document | None]
+        if name == "image":
+            documents = self._image_documents(Strictness(), encoder)
+        elif texts is None:
+            documents = self._text_documents()
+        else:
+            documents = map(TextDocument, self._index.ids, texts)
+        asked = (document if row in wanted else None for row, document in enumerate(documents))
+        with self._store.writing():  # a run that is stopped leaves shards, from which the next one starts
+            run = embedding.run(
+                asked,
+                encoder,
+                self._store,
+                "probe",
+                count=len(self),
+                progress=_embedding_progress(progress, f"Embedding {name}", len(self)),
+            )
+            embedding.finish(self._store, "probe", encoder)
+        vectors, at, told = run.vectors, run.rows, encoder.description.name
+        if centred and len(vectors):
+            vectors = similarity.centre(vectors, vectors.mean(axis=0, dtype=np.float64).astype(np.float32))
+        if side == "fused":
+            image = self._compared("image", centred, "")
+            both = np.intersect1d(at, image.rows)
+            sides = [vectors[np.searchsorted(at, both)], image.vectors[np.searchsorted(image.rows, both)]]
+            share = similarity.standard_weight(sides[0], sides[1], IMAGE_WEIGHT)
+            vectors, at, told = similarity.fuse(sides[0], sides[1], share), both, f"{told} + {image.basis(0).encoder}"
+        by: By = side if isinstance(side, str) else name
+        measure: Measure = "centred cosine" if centred else "cosine"
+        note = f"pictures weigh {IMAGE_WEIGHT:g} of 1" if side == "fused" else ""
+        return _Compared(at, vectors, lambda count: Basis(self.title, by, told, measure, count, note))
+
+    # --- clusters ---------------------------------------------------------------------------------------------
+
+    def clusters(
+        self,
+        *,
+        method: clustering.Method = "hdbscan",
+        by: By | None = None,
+        count: int = 10,
+        least: int | None = None,
+        seed: int = 0,
+        where: str = "",
+        everything: bool = False,
+        centred: bool | None = None,
+        map_name: str = "",
+    ) -> Clusters:
+        """The records in clusters, each with the fields that set it apart.
+
+        Args:
+            method: ``hdbscan``, which finds how many there are and leaves records out, or ``kmeans``.
+            by: what to cluster; None takes the map where there is one, else the text.
+            count: how many, for k-means.
+            least: the fewest records that are a cluster, for HDBSCAN; None takes a fiftieth of them, at least 5.
+            seed: of k-means.
+            where, everything, centred: see `similar`; `centred` None centres.
+            map_name: which map, to cluster by or to draw in.
+
+        Raises:
+            InputError: too few records, or a value out of range.
+            CollectionError: what is clustered has not been embedded, or there is no such map.
+            MissingExtraError: the extra ``learn`` is not installed.
+        """
+        import numpy as np
+
+        by = by or ("map" if self.maps else "text")
+        compared = self._compared(by, centred is not False, map_name)
+        chosen = np.flatnonzero(self._chosen(where, everything)[compared.rows])
+        if len(chosen) < 2:
+            raise InputError(
+                f"Clusters take at least two records; {len(chosen)} is left.", cure=self._wider(where, everything)
+            )
+        rows, vectors = compared.rows[chosen], compared.vectors[chosen]
+        parameters: dict[str, str | int | float] = {"method": method}
+        if method == "kmeans":
+            labels = clustering.kmeans(vectors, count, seed=seed)
+            parameters |= {"clusters": count, "seed": seed}
+        else:
+            least = max(5, len(chosen) // 50) if least is None else least
+            labels = clustering.hdbscan(vectors, least)
+            parameters["least_size"] = least
+            if vectors.shape[1] > clustering.COMPONENTS:
+                parameters["components"] = min(clustering.COMPONENTS, len(chosen))
+        labels = clustering.by_size(labels)
+        prefix = self.manifest.text.strip_prefix
+        found = clustering.traits(
+            (strip_prefix(each.data, prefix) for each in self._store.read_records(self._index, rows.tolist())),
+            labels.tolist(),
+            leave_out=[_stripped(path, prefix) for path in (self.manifest.id, self.manifest.name)],
+        )
+        close = clustering.cohesions(vectors, labels, by == "map")
+        return Clusters(
+            [
+                Cluster(
+                    number + 1,
+                    [self._item(int(rows[each])) for each in clustering.typical(vectors, labels, number)],
+                    *close[number],
+                    each_traits,
+                )
+                for number, each_traits in enumerate(found)
+            ],
+            [self._item(row) for row in rows[labels < 0].tolist()],
+            parameters,
+            compared.basis(len(chosen)),
+            self._flat_map(map_name),
+        )
+
+    def _flat_map(self, map_name: str) -> Map | None:
+        """The map of that name, or the default one, if it has two dimensions; None where there is none."""
+        names = [map_name] if map_name else [name for name in ("umap", "pca", *self.maps) if name in self.maps]
+        found = (self.read_map(name) for name in names)
+        return next((each for each in found if each.coordinates.shape[1] == 2), None)
+
     # --- shared by the questions ------------------------------------------------------------------------------
 
     @cached_property
@@ -1846,6 +2134,25 @@ def _rounding(asker: Encoder, embedded: EncoderDescription) -> str:
 def _files(by: str | int | float) -> Sequence[str]:
     """The embedding files that a comparison reads."""
     return ("text", "image") if by == "fused" else (str(by),)
+
+
+def _named_encoder(name: str) -> Encoder:
+    """The encoder of that name, of whichever modality has it; ``image=`` or ``text=`` before it says which.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    modality, given, rest = name.partition("=")
+    if given and modality in ("text", "image"):
+        return registry.load(rest, "text" if modality == "text" else "image")
+    family, colon, _ = name.partition(":")
+    only_pictures = {entry.modality for entry in registry.ENTRIES if entry.name == family + colon} == {"image"}
+    return registry.load(name, "image" if only_pictures else "text")
+
+
+def _stripped(path: str, prefix: str) -> str:
+    """A path as documents have it: with the prefix stripped from its keys."""
+    return ".".join(key.removeprefix(prefix) for key in path.split("."))
 
 
 def _leads_nowhere(what: str, path: JsonPath, record: Record) -> InputError:

@@ -23,10 +23,12 @@ from embedex.files import file_name
 from embedex.results import (
     Answers,
     By,
+    Clusters,
     Comparison,
     Disagreement,
     Map,
     Pairs,
+    Probe,
     Quality,
     Result,
     Similar,
@@ -104,6 +106,10 @@ def figure(result: Result, date: datetime.date, *, highlight: Sequence[str] = ()
         return charts.compare_chart(result, date=date)
     if isinstance(result, Tuned):
         return charts.tune_chart(result, date=date)
+    if isinstance(result, Clusters):
+        return charts.cluster_chart(result, date=date)
+    if isinstance(result, Probe):
+        return charts.probe_chart(result, date=date)
     return charts.map_chart(result, date=date, highlight=highlight)
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, TypeAlias
 
 from embedex.errors import InputError
@@ -116,6 +116,72 @@ class JsonPath:
             else:
                 return None
         return value
+
+    def removed_from(self, value: JSON) -> JSON:
+        """The value without this field; of a path into a list the whole list goes. What was given is not changed.
+
+        Example:
+            >>> JsonPath.parse("types[0].name").removed_from({"id": 1, "types": [{"name": "fire"}]})
+            {'id': 1}
+        """
+        keys = list(takewhile(lambda step: isinstance(step, str), self.steps))
+        return _without(value, keys)
+
+    def find_all(self, value: JSON) -> list[JSON]:
+        """Every scalar at this path: a key asked of a list is asked of each of its members, and null is none.
+
+        Example:
+            >>> JsonPath.parse("types.name").find_all({"types": [{"name": "fire"}, {"name": "ice"}]})
+            ['fire', 'ice']
+        """
+        found = [value]
+        for step in self.steps:
+            if isinstance(step, str):
+                found = [each[step] for each in _members(found) if isinstance(each, Mapping) and step in each]
+            else:
+                found = [each[step] for each in found if isinstance(each, list) and step < len(each)]
+        return [each for each in _members(found) if each is not None and not isinstance(each, Mapping)]
+
+
+def _without(value: JSON, keys: Sequence[str | int]) -> JSON:
+    if not keys or not isinstance(value, Mapping) or keys[0] not in value:
+        return value
+    key, *deeper = keys
+    if not deeper:
+        return {each: child for each, child in value.items() if each != key}
+    return {each: _without(child, deeper) if each == key else child for each, child in value.items()}
+
+
+def leaves(value: JSON) -> Iterator[tuple[tuple[str, ...], JSON]]:
+    """Every scalar of a value but null, with the keys that lead to it, without list positions.
+
+    Example:
+        >>> list(leaves({"size": 3, "types": [{"name": "fire"}, {"name": "ice"}]}))
+        [(('size',), 3), (('types', 'name'), 'fire'), (('types', 'name'), 'ice')]
+    """
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            for keys, leaf in leaves(each):
+                yield (key, *keys), leaf
+    elif isinstance(value, list):
+        for each in value:
+            yield from leaves(each)
+    elif value is not None:
+        yield (), value
+
+
+def is_prose(text: str) -> bool:
+    """Whether a string is a passage that people read, not an identifier: at least 20 characters with 3 spaces."""
+    return len(text) >= 20 and text.count(" ") >= 3
+
+
+def _members(values: Iterable[JSON]) -> Iterator[JSON]:
+    """The values, with each list's members in its place, at any depth."""
+    for each in values:
+        if isinstance(each, list):
+            yield from _members(each)
+        else:
+            yield each
 
 
 def id_text(value: JSON) -> str | None:

@@ -634,5 +634,175 @@ class TokenReport:
     by_path: Sequence[tuple[str, int]] = field(default_factory=tuple)
 
 
-Result = TokenReport | Similar | Unusual | Answers | Pairs | Map | Why | Comparison | Tuned | Disagreement | Quality
+TargetKind = Literal["category", "number"]
+"""What a probe reads: one of several classes, or a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its 95 % interval.
+
+    Attributes:
+        value: on all records.
+        low, high: the 2.5th and the 97.5th percentile over resamples of the records.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Readout:
+    """How well one side of a probe tells the target.
+
+    Attributes:
+        name: ``text``, ``image``, ``fused``, ``map``, an encoder as it was asked for, or ``baseline``.
+        encoder: the encoder's name, both names joined by `` + ``, or ``""`` for the baseline.
+        method: ``neighbours``, ``linear``, or ``baseline``, which is the largest class or the mean.
+        scores: one for each of `Probe.metrics`.
+        gains: how much better each is than the baseline on the same resamples; positive is better, of an error too.
+    """
+
+    name: str
+    encoder: str
+    method: Literal["baseline", "neighbours", "linear"]
+    scores: Sequence[Estimate]
+    gains: Sequence[Estimate]
+
+    @property
+    def beats(self) -> bool:
+        """Whether the first two metrics are better than the baseline's, with the whole interval of the gain."""
+        return all(gain.low > 0 for gain in self.gains[:2])
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How much of a field can be read from embeddings, on records held out.
+
+    Attributes:
+        collection: the collection's title.
+        target: the field's path.
+        kind: what it was read as.
+        metrics: ``("balanced accuracy", "macro-F1", "accuracy")`` of a category, ``("R2", "MAE")`` of a number.
+        readouts: the baseline first, then two of each side.
+        count: how many records were read, the same for all sides.
+        classes: a category's classes with their sizes, largest first.
+        folds: of the cross-validation.
+        neighbours: how many vote.
+        blind: whether texts were embedded without the target's own field.
+        notes: what was left out, and what else a reader must know.
+    """
+
+    collection: str
+    target: str
+    kind: TargetKind
+    metrics: Sequence[str]
+    readouts: Sequence[Readout]
+    count: int
+    classes: Sequence[tuple[str, int]]
+    folds: int
+    neighbours: int
+    blind: bool
+    notes: Sequence[str] = ()
+
+    def caption(self) -> str:
+        """One line for below a table or chart."""
+        encoders = dict.fromkeys(each.encoder for each in self.readouts if each.encoder)
+        told = [self.collection, ", ".join(encoders), counted(self.count)]
+        told += [f"{len(self.classes):,} classes"] if self.classes else []
+        told.append(f"{self.folds} folds, {self.neighbours} neighbours, 95 % intervals by bootstrap over records")
+        return " · ".join([*told, *self.notes])
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """A field that sets a cluster apart.
+
+    Attributes:
+        path: the field's path, without list positions.
+        value: the value that more of the cluster's records have than of the others; None for a number.
+        inside, outside: the share of records that have the value, in the cluster and in all others; of a number the
+            two means.
+        effect: the log odds ratio, natural; of a number the difference of means in standard deviations.
+        strength: the effect divided by its standard error: what traits are ranked by.
+    """
+
+    path: str
+    value: str | None
+    inside: float
+    outside: float
+    effect: float
+    strength: float
+
+    def told(self) -> str:
+        """The trait in few words, with the last key that says something: ``type water (92 %, else 8 %)``."""
+        keys = self.path.split(".")
+        while len(keys) > 1 and keys[-1] in ("name", "id", "value", "title", "label"):
+            keys.pop()
+        if self.value is None:
+            way = "high" if self.effect > 0 else "low"
+            return f"{keys[-1]} {way} ({self.inside:.4g}, else {self.outside:.4g})"
+        return f"{keys[-1]} {self.value} ({self.inside:.0%}, else {self.outside:.0%})"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Records that belong together.
+
+    Attributes:
+        number: 1 for the largest.
+        items: its records, the most typical first.
+        cohesion: the mean score of two of its records; in a map the mean distance to its middle.
+        separation: the mean score of one of its records and one of another cluster or none; in a map the distance of
+            its middle to the nearest other middle; NaN where there is no other.
+        traits: what sets it apart, the strongest first.
+    """
+
+    number: int
+    items: Sequence[Item]
+    cohesion: float
+    separation: float
+    traits: Sequence[Trait]
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """A collection in clusters.
+
+    Attributes:
+        clusters: the largest first.
+        alone: records that belong to none.
+        parameters: how they were found: method, seed, number or least size.
+        basis: what they were found by.
+        places: a map in 2D to draw them in, or None.
+    """
+
+    clusters: Sequence[Cluster]
+    alone: Sequence[Item]
+    parameters: dict[str, str | int | float]
+    basis: Basis
+    places: Map | None = None
+
+    def caption(self) -> str:
+        """One line for below a table or chart."""
+        told = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in self.parameters.items())
+        return f"{self.basis.caption()} · {told}"
+
+
+Result = (
+    TokenReport
+    | Similar
+    | Unusual
+    | Answers
+    | Pairs
+    | Map
+    | Why
+    | Comparison
+    | Tuned
+    | Disagreement
+    | Quality
+    | Probe
+    | Clusters
+)
 """Anything that can be shown as a table and drawn as a chart."""

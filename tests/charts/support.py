@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from itertools import combinations, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from matplotlib.text import Text
@@ -16,8 +16,11 @@ from embedex.results import (
     Basis,
     By,
     Change,
+    Cluster,
+    Clusters,
     Comparison,
     Disagreement,
+    Estimate,
     Fidelity,
     GroupQuality,
     Hit,
@@ -26,11 +29,14 @@ from embedex.results import (
     Measure,
     PairHit,
     Pairs,
+    Probe,
     Quality,
+    Readout,
     Similar,
     Term,
     TokenCounts,
     TokenReport,
+    Trait,
     Tuned,
     Unusual,
     Why,
@@ -181,6 +187,33 @@ def tokens(count: int = 200) -> TokenReport:
         [TokenCounts("bert-base-uncased", "WordPiece", long), TokenCounts("o200k_base", "BPE", long // 2)],
         paths if count else [],
     )
+
+
+def probe(names: Sequence[str] = ("text", "image"), *, number: bool = False, blind: bool = False) -> Probe:
+    metrics = ("R2", "MAE") if number else ("balanced accuracy", "macro-F1", "accuracy")
+    readouts = [Readout("baseline", "", "baseline", [Estimate(0.1, 0.1, 0.1)] * len(metrics), [])]
+    for row, name in enumerate(names):
+        for shift, method in ((0.0, "neighbours"), (0.1, "linear")):
+            value = 40.0 - row if number else 0.3 + 0.05 * row + shift
+            score = Estimate(value, 0.9 * value, 1.1 * value)
+            gain = Estimate(0.2, -0.1 if row else 0.1, 0.3)
+            how: Literal["neighbours", "linear"] = "neighbours" if method == "neighbours" else "linear"
+            readouts.append(Readout(name, "tiny-encoder", how, [score] * len(metrics), [gain] * len(metrics)))
+    kind: Literal["number", "category"] = "number" if number else "category"
+    classes = [] if number else [("fire", 600), ("ice", 425)]
+    return Probe("Pokédex", "types[0].name", kind, metrics, readouts, 1025, classes, 5, 5, blind, ["2 records without"])
+
+
+def clusters(records: Sequence[Item], count: int = 3, *, places: bool = True) -> Clusters:
+    traits = [Trait("types.type.name", "fire", 0.9, 0.1, 4.4, 9.0), Trait("size", None, 90, 10, -1.5, -6.0)]
+    found = [
+        Cluster(number + 1, records[number::count], 0.5, 0.1, traits if number else [])
+        for number in range(count)
+        if records[number::count]
+    ]
+    alone = [Item("alone", "missingno")] if records else []
+    everyone = [*records, *alone]
+    return Clusters(found, alone, {"method": "kmeans", "seed": 0}, basis(), a_map(everyone) if places else None)
 
 
 def texts(figure: Figure) -> Iterator[Text]:

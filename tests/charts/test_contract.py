@@ -20,6 +20,7 @@ from .support import (
     a_map,
     a_sum,
     answers,
+    clusters,
     comparison,
     disagreement,
     in_doubt,
@@ -74,6 +75,8 @@ CHARTS: dict[str, Draw] = {
     "compare": lambda records: charts.compare_chart(comparison(records), date=DATE),
     "tune": lambda records: charts.tune_chart(tuned(records), date=DATE),
     "tune without gain": lambda records: charts.tune_chart(tuned(records, gain=0.01), date=DATE),
+    "clusters": lambda records: charts.cluster_chart(clusters(records), date=DATE),
+    "clusters without a map": lambda records: charts.cluster_chart(clusters(records, places=False), date=DATE),
     "map in 3D": lambda records: charts.map_chart(a_map(records, dimensions=3), date=DATE),
 }
 

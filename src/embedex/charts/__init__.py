@@ -7,12 +7,14 @@ figures are plain objects that any thread or process may draw.
 from __future__ import annotations
 
 from embedex.charts.answers import answers_chart
+from embedex.charts.clusters import cluster_chart
 from embedex.charts.compare import compare_chart
 from embedex.charts.disagreement import disagreement_chart
 from embedex.charts.heatmap import heatmap
 from embedex.charts.map import map_chart
 from embedex.charts.page import Section, write_index
 from embedex.charts.pictures import portrait
+from embedex.charts.probe import probe_chart
 from embedex.charts.quality import quality_chart
 from embedex.charts.similar import similar_strip
 from embedex.charts.style import caption, save
@@ -25,11 +27,13 @@ __all__ = [
     "Section",
     "answers_chart",
     "caption",
+    "cluster_chart",
     "compare_chart",
     "disagreement_chart",
     "heatmap",
     "map_chart",
     "portrait",
+    "probe_chart",
     "quality_chart",
     "save",
     "similar_strip",

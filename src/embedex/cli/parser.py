@@ -341,6 +341,89 @@ def build_parser() -> argparse.ArgumentParser:
     _format(a_map)
     _chart(a_map)
 
+    # --- what the embeddings hold -----------------------------------------------------------------------------
+
+    features = verb(
+        "features",
+        "fit hand-made feature vectors to a collection, an encoder to compare others with",
+        "Numbers are standardised, booleans 0 or 1, categories and lists one-hot. Then: embedex probe DIR "
+        "--target PATH --encoders features:FILE, or embedex embed DIR --text features:FILE",
+    )
+    _collection(features)
+    features.add_argument(
+        "--paths",
+        type=_listed,
+        action="extend",
+        default=[],
+        metavar="P,P",
+        help="JSON paths, each perhaps with its kind: height,tags=category (all that suit but id and name)",
+    )
+    features.add_argument(
+        "--as", dest="file", type=Path, required=True, metavar="FILE", help="where to write the features, as JSON"
+    )
+    _format(features)
+
+    probe = verb(
+        "probe",
+        "how much of a field can be read from embeddings, against a baseline, with intervals",
+        "By nearest neighbours and linearly (logistic for categories, ridge for numbers), each record guessed by a "
+        "fit that has not seen it. Categories need the extra learn.",
+    )
+    _collection(probe)
+    probe.add_argument("--target", required=True, metavar="PATH", help="JSON path of the field")
+    probe.add_argument(
+        "--by",
+        type=_listed,
+        action="extend",
+        default=[],
+        metavar="LIST",
+        help="of text,image,fused,map, as they are stored (all embeddings there are, unless --encoders)",
+    )
+    probe.add_argument(
+        "--encoders",
+        type=_listed,
+        action="extend",
+        default=[],
+        metavar="LIST",
+        help="more encoders, embedded for this answer only: wordllama,minilm,features:FILE,image=nomic",
+    )
+    probe.add_argument(
+        "--kind", choices=("category", "number"), help="what the field is (number where it has over ten numbers)"
+    )
+    probe.add_argument("--blind", action="store_true", help="embed texts without the field itself")
+    probe.add_argument(
+        "--neighbours", type=int, default=5, metavar="N", help="how many vote, or are averaged (%(default)s)"
+    )
+    probe.add_argument("--seed", type=int, default=0, help="of folds and intervals (%(default)s)")
+    probe.add_argument("--map", dest="map_name", default="", metavar="NAME", help="which map, with --by map")
+    _selection(probe)
+    _format(probe)
+    _chart(probe)
+
+    clusters = verb(
+        "clusters",
+        "the records in clusters, each with the fields that set it apart",
+        "HDBSCAN finds how many there are and leaves records out; k-means takes a number. Needs the extra learn.",
+    )
+    _collection(clusters)
+    clusters.add_argument("--method", choices=("hdbscan", "kmeans"), default="hdbscan", help="(%(default)s)")
+    clusters.add_argument(
+        "--by",
+        choices=("text", "image", "fused", "map"),
+        help="what to cluster (the map where there is one, else text)",
+    )
+    clusters.add_argument("-n", type=int, metavar="N", help="how many, with --method kmeans (10)")
+    clusters.add_argument(
+        "--least", type=int, metavar="N", help="fewest records in one, with hdbscan (a fiftieth of all, at least 5)"
+    )
+    clusters.add_argument("--seed", type=int, default=0, help="of k-means (%(default)s)")
+    clusters.add_argument(
+        "--map", dest="map_name", default="", metavar="NAME", help="which map, to cluster by and to draw in"
+    )
+    _selection(clusters)
+    _format(clusters)
+    _chart(clusters)
+
     # --- charts -----------------------------------------------------------------------------------------------
 
     charts = verb(
@@ -386,6 +469,10 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text} is no whole number from 1")
     return int(text)
+
+
+def _listed(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 def _chart_file(text: str) -> Path:

@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING
 
 from embedex.cli.output import Cell, Table
 from embedex.collection import EmbedReport
+from embedex.encoders.features import Feature, Features
 from embedex.results import (
     TOKEN_LIMITS,
     Answers,
     Basis,
     Calibration,
+    Clusters,
     Comparison,
     Disagreement,
+    Estimate,
     Hit,
     Item,
     Map,
     Pairs,
+    Probe,
     Quality,
     Result,
     Similar,
@@ -62,6 +66,10 @@ def of(result: Result) -> Table:
         return comparison(result)
     if isinstance(result, Tuned):
         return tuned(result)
+    if isinstance(result, Probe):
+        return probe(result)
+    if isinstance(result, Clusters):
+        return clusters(result)
     return map_summary(result)
 
 
@@ -435,6 +443,90 @@ def token_paths(report: TokenReport) -> Table:
     total = sum(count for _, count in report.by_path) or 1
     rows: list[list[Cell]] = [[path, count, f"{count / total:.1%}"] for path, count in report.by_path]
     return Table(["path", "tokens", "share"], rows, f"in {report.tokenizers[0].tokenizer}")
+
+
+def probe(result: Probe) -> Table:
+    """Each side's scores with their intervals; in CSV as numbers, with what they gain on the baseline."""
+    rows: list[list[Cell]] = []
+    full: list[list[Cell]] = []
+    for each in result.readouts:
+        guess = each.method == "baseline"
+        told = [_GUESSES[result.kind], "baseline"] if guess else [each.name, each.method]
+        better = "" if guess else "yes" if each.beats else "no"
+        rows.append([*told, *map(_with_interval, each.scores), better])
+        numbers = [value for part in (each.scores, each.gains) for it in part for value in (it.value, it.low, it.high)]
+        full.append([each.name, each.encoder, each.method, *numbers])
+    ends = ("", " low", " high")
+    heads = [f"{metric}{end}" for metric in result.metrics for end in ends]
+    heads += [f"gain in {metric}{end}" for metric in result.metrics for end in ends]
+    whole = Table(["compared", "encoder", "read by", *heads], full)
+    columns = ["compared", "read by", *result.metrics, "better"]
+    return Table(columns, rows, f"{result.target}: {result.caption()}", result, whole)
+
+
+def _with_interval(score: Estimate) -> str:
+    to = " to " if score.low < 0 else "–"
+    if max(abs(score.low), abs(score.high)) < 10:
+        return f"{score.value:.3f} ({score.low:.2f}{to}{score.high:.2f})"
+    return f"{score.value:.4g} ({score.low:.4g}{to}{score.high:.4g})"
+
+
+_GUESSES = {"category": "largest class", "number": "mean"}
+
+
+def clusters(result: Clusters) -> Table:
+    """Each cluster with what sets it apart; in CSV each record with its cluster."""
+    rows: list[list[Cell]] = [
+        [
+            each.number,
+            len(each.items),
+            "; ".join(trait.told() for trait in each.traits[:_TRAITS_SHOWN]) or "nothing",
+            ", ".join(item.name for item in each.items[:_TYPICAL_SHOWN]),
+            each.cohesion,
+            each.separation,
+        ]
+        for each in result.clusters
+    ]
+    held: list[tuple[int | None, Sequence[Item]]] = [(each.number, each.items) for each in result.clusters]
+    full: list[list[Cell]] = [
+        [item.id, item.name, item.group, number] for number, items in [*held, (None, result.alone)] for item in items
+    ]
+    columns = ["cluster", "records", "what sets it apart", "typical", *_closeness(result)]
+    caption = f"{result.caption()} · {len(result.alone):,} in no cluster"
+    whole = {
+        "clusters": result.clusters,
+        "alone": result.alone,
+        "parameters": result.parameters,
+        "basis": result.basis,
+    }
+    return Table(columns, rows, caption, whole, Table(["id", "name", "group", "cluster"], full))
+
+
+_TRAITS_SHOWN = 3
+_TYPICAL_SHOWN = 3
+
+
+def _closeness(result: Clusters) -> tuple[str, str]:
+    return ("spread", "to the next") if result.basis.measure == "distance" else ("inside", "outside")
+
+
+def features(fitted: Features) -> Table:
+    """Each feature with its columns."""
+    rows: list[list[Cell]] = [
+        [each.path, each.kind, each.columns, each.found, _fit_of(each)] for each in fitted.features
+    ]
+    described = fitted.description
+    caption = f"{fitted.documents:,} records · {described.dimension:,} dimensions, with a constant 1"
+    return Table(["path", "kind", "columns", "records", "fit"], rows, caption)
+
+
+def _fit_of(feature: Feature) -> str:
+    if feature.kind == "number":
+        return f"mean {feature.mean:.4g}, deviation {feature.scale:.4g}"
+    if feature.kind == "boolean":
+        return "0 or 1"
+    rare = f"; {feature.left_out:,} rare values left out" if feature.left_out else ""
+    return f"most often {feature.values[0]}{rare}"
 
 
 def embedded(reports: Sequence[EmbedReport]) -> Table:

@@ -326,6 +326,73 @@ def map_(parsed: Namespace) -> None:
     _draw(result, parsed.chart)
 
 
+def features(parsed: Namespace) -> None:
+    """Fit hand-made features."""
+    from typing import get_args
+
+    from embedex.cli import tables
+    from embedex.encoders.features import Kind
+
+    paths, kinds = [], {}
+    for each in parsed.paths:
+        path, given, kind = each.partition("=")
+        paths.append(path)
+        if given and kind not in get_args(Kind):
+            raise InputError(f"{each!r} names no kind.", allowed=f"Kinds: {', '.join(get_args(Kind))}")
+        if given:
+            kinds[path] = kind
+    collection = _open(parsed.dir)
+    with output.progress() as progress:
+        fitted = collection.fit_features(paths, kinds=kinds, progress=progress)
+    fitted.write(parsed.file)
+    output.show(tables.features(fitted), parsed.format)
+    say(f"Next: embedex probe {parsed.dir} --target PATH --by text --encoders features:{parsed.file}")
+
+
+def probe(parsed: Namespace) -> None:
+    """How much of a field can be read."""
+    allowed = ("text", "image", "fused", "map")
+    if unknown := [each for each in parsed.by if each not in allowed]:
+        raise InputError(f"--by {unknown[0]} is none of those stored.", allowed=f"They are: {', '.join(allowed)}")
+    if parsed.map_name and "map" not in parsed.by:
+        raise InputError(f"--map {parsed.map_name} is for --by map.", cure="Add --by map.")
+    collection = _open(parsed.dir)
+    with output.progress() as progress:
+        result = collection.probe(
+            parsed.target,
+            by=parsed.by,
+            encoders=parsed.encoders,
+            kind=parsed.kind,
+            neighbours=parsed.neighbours,
+            blind=parsed.blind,
+            map_name=parsed.map_name,
+            seed=parsed.seed,
+            progress=progress,
+            **_selection(parsed),
+        )
+    _answer(result, parsed)
+
+
+def clusters(parsed: Namespace) -> None:
+    """Clusters, and what sets them apart."""
+    if parsed.n is not None and parsed.method != "kmeans":
+        raise InputError("-n is for --method kmeans; HDBSCAN finds how many.", cure="Or set --least instead.")
+    if parsed.least is not None and parsed.method != "hdbscan":
+        raise InputError("--least is for --method hdbscan.", cure="Say how many with -n.")
+    if parsed.by == "map" and parsed.centred is not None:
+        raise InputError("--centred and --raw are not for --by map.", cure="A map is fitted either way: embedex map")
+    result = _open(parsed.dir).clusters(
+        method=parsed.method,
+        by=parsed.by,
+        count=10 if parsed.n is None else parsed.n,
+        least=parsed.least,
+        seed=parsed.seed,
+        map_name=parsed.map_name,
+        **_selection(parsed),
+    )
+    _answer(result, parsed)
+
+
 def charts(parsed: Namespace) -> None:
     """The charts of a collection."""
     from embedex import gallery
@@ -361,14 +428,17 @@ VERBS: dict[str, Callable[[Namespace], None]] = {
     "ask": ask,
     "charts": charts,
     "compare": compare,
+    "clusters": clusters,
     "demo": demo,
     "disagree": disagree,
     "embed": embed,
+    "features": features,
     "heatmap": heatmap,
     "info": info,
     "map": map_,
     "models": models,
     "new": new,
+    "probe": probe,
     "pull": pull,
     "quality": quality,
     "sample": sample,

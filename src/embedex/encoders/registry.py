@@ -219,6 +219,15 @@ ENTRIES = (
         _nothing_missing,
     ),
     Entry(
+        "features:",
+        "text",
+        None,
+        "any length",
+        "hand-made: JSON paths, in a file that embedex features writes",
+        "embedex.encoders.features:Features.read",
+        _nothing_missing,
+    ),
+    Entry(
         "clip:",
         "text",
         None,
