@@ -1355,6 +1355,37 @@ def test_a_picture_that_cannot_be_read_is_set_aside_or_fails_when_strict(
     assert collection.similar("1", k=30, by="image").basis.count == 19
 
 
+def test_a_picture_that_has_become_a_folder_is_set_aside_with_its_record(make: Callable[..., Collection]) -> None:
+    collection = make()
+    picture = collection.folder / "images/6.png"
+    picture.unlink()
+    picture.mkdir()
+    with pytest.raises(InputError, match="record 6: "):
+        collection.embed(text=None, image=Colours(), strictness=Strictness(strict=True))
+    lenient = Strictness()
+    (report,) = collection.embed(text=None, image=Colours(), strictness=lenient)
+    assert (report.embedded, report.missing) == (20, 3)
+    (problem,) = lenient.problems
+    assert (problem.where, problem.what) == ("record 6", f"{picture}: not a picture that can be read (Is a directory).")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_folder_given_as_a_picture_leaves_its_record_without_one(
+    make: Callable[..., Collection], pictures: dict[str, Path], there: bool
+) -> None:
+    """Wherever it is, elsewhere or in the collection already."""
+    folder = make().folder / "images" / "folder.png" if there else pictures["6"].with_name("folder.png")
+    folder.mkdir()
+    wrong = {**pictures, "6": folder}
+    with pytest.raises(InputError, match=r"Record 6: .*folder\.png: not a picture that can be read"):
+        make(pictures=wrong)
+    lenient = Strictness()
+    collection = make(pictures=wrong, strictness=lenient)
+    assert [problem.where for problem in lenient.problems] == ["record 6"]
+    assert collection.item("6").picture is None
+    assert collection.item("7").picture is not None
+
+
 def test_where_no_picture_can_be_read_there_is_nothing_to_compare(
     make: Callable[..., Collection], pictures: dict[str, Path]
 ) -> None:

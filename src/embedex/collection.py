@@ -212,6 +212,7 @@ class Collection:
         strip_prefix: str | None = None,
         ascii: bool = False,  # noqa: A002 - the word json itself uses
         pictures: Mapping[str, Path] | Callable[[], Mapping[str, Path]] | None = None,
+        strictness: Strictness | None = None,
     ) -> Collection:
         """Make a collection, or make it anew; embeddings of what has not changed are kept.
 
@@ -227,10 +228,12 @@ class Collection:
             ascii: whether documents write characters beyond ASCII as escapes.
             pictures: each record's picture file, copied unless it is in the collection already; or what gives them,
                 called after the records have been read.
+            strictness: takes a picture whose file cannot be read, such as a folder; its record is left without one.
+                None refuses it.
 
         Raises:
             InputError: the folder holds files and is no collection; there is no record, two have one id, a path leads
-                nowhere, or `default_where` cannot be used or holds for none.
+                nowhere, or `default_where` cannot be used or holds for none; a picture's file cannot be read.
             CollectionError: another process is writing to the folder.
         """
         store = Store(Path(folder))
@@ -254,6 +257,7 @@ class Collection:
                     ),
                     find_prefix=strip_prefix is None,
                     pictures=pictures,
+                    strictness=strictness,
                 )
                 store.keep_records(index)
             finally:
@@ -281,6 +285,7 @@ class Collection:
         *,
         find_prefix: bool,
         pictures: Mapping[str, Path] | Callable[[], Mapping[str, Path]] | None,
+        strictness: Strictness | None,
     ) -> tuple[Index, Manifest]:
         """Write the records beside the old ones, then keep the pictures: what can fail comes before what replaces."""
         import numpy as np
@@ -325,8 +330,17 @@ class Collection:
             if not main.any():
                 raise InputError(f"No record fulfils the default condition {manifest.default_where!r}.")
         found = pictures() if callable(pictures) else pictures or {}
-        kept = {record_id: _keep(path, record_id, store.images) for record_id, path in found.items()}
-        hashes = {each: ImageDocument(each, store.images / name).content_hash for each, name in kept.items()}
+        kept: dict[str, str] = {}
+        hashes: dict[str, str] = {}
+        for record_id, path in found.items():
+            try:
+                name = _keep(path, record_id, store.images)
+                hashes[record_id] = ImageDocument(record_id, store.images / name).content_hash
+                kept[record_id] = name
+            except InputError as error:
+                if strictness is None:
+                    raise InputError(f"Record {record_id}: {error.seen}") from error
+                strictness.add(f"record {record_id}", error.seen)
         pictured = [kept.get(each) for each in ids]
         return replace(index, pictures=pictured, picture_hashes=[hashes.get(each) for each in ids]), manifest
 
@@ -485,8 +499,12 @@ class Collection:
             if document and not document.path.exists():
                 strictness.add(str(document.path), "this picture is gone")
                 document = None
-            elif document and document.content_hash != known:
-                strictness.add(str(document.path), "this picture has changed; make the collection again")
+            try:
+                if document and document.content_hash != known:
+                    strictness.add(str(document.path), "this picture has changed; make the collection again")
+                    document = None
+            except InputError as error:
+                strictness.add(f"record {record_id}", error.seen)
                 document = None
             yield document
 
@@ -2218,6 +2236,10 @@ def _keep(path: Path, record_id: str, images: Path) -> str:
     if path.parent == images:
         return path.name
     name = file_name(record_id) + path.suffix.lower()
-    with path.open("rb") as source:
+    try:
+        source = path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: not a picture that can be read ({error.strerror}).") from error
+    with source:
         atomic_write(images / name, lambda file: shutil.copyfileobj(source, file))
     return name

@@ -124,9 +124,16 @@ class ImageDocument:
 
     @property
     def content_hash(self) -> str:
-        """sha256 of the file's bytes, as hex digits."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        """sha256 of the file's bytes, as hex digits.
+
+        Raises:
+            InputError: the file cannot be opened or read, as where it is a folder.
+        """
+        try:
+            with self.path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise InputError(f"{self.path}: not a picture that can be read ({error.strerror}).") from error
 
     def content(self) -> NDArray[np.uint8]:
         """What an encoder reads: the picture as an RGB square, uint8, shape (224, 224, 3).

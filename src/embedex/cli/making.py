@@ -54,23 +54,24 @@ def pull_pokemon(
                 progress=lambda done, total: progress("Pictures", done, total),
                 **{key: value for key, value in chosen.items() if value},
             )
+        records = [Record(str(data["id"]), data) for data in harvest.records]
+        found = ((record.id, images / f"{record.id}.png") for record in records)
+        return Collection.create(
+            to,
+            records,
+            title=pokeapi.TITLE,
+            origin=harvest.origin_text,
+            id_path=harvest.paths.id,
+            name_path=harvest.paths.name,
+            group_path=harvest.paths.group,
+            default_where=pokeapi.DEFAULT_WHERE,
+            featured_where=pokeapi.FEATURED_WHERE,
+            ascii=True,
+            pictures={record_id: path for record_id, path in found if path.exists()},
+            strictness=strictness,
+        )
     finally:
         output.say_problems(strictness.problems)
-    records = [Record(str(data["id"]), data) for data in harvest.records]
-    found = ((record.id, images / f"{record.id}.png") for record in records)
-    return Collection.create(
-        to,
-        records,
-        title=pokeapi.TITLE,
-        origin=harvest.origin_text,
-        id_path=harvest.paths.id,
-        name_path=harvest.paths.name,
-        group_path=harvest.paths.group,
-        default_where=pokeapi.DEFAULT_WHERE,
-        featured_where=pokeapi.FEATURED_WHERE,
-        ascii=True,
-        pictures={record_id: path for record_id, path in found if path.exists()},
-    )
 
 
 def new_collection(
@@ -139,6 +140,7 @@ def new_collection(
             strip_prefix=strip_prefix,
             ascii=escapes_ascii(paths),
             pictures=pictures,
+            strictness=strictness,
         )
     finally:
         output.say_problems(strictness.problems)
