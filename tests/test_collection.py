@@ -1481,6 +1481,16 @@ def test_without_pictures_no_picture_is_embedded(tmp_path: Path) -> None:
     assert [report.name for report in collection.embed(text=Letters(), image=Colours())] == ["text", "passages"]
 
 
+def test_without_pictures_their_encoder_is_looked_up_all_the_same_but_not_made(tmp_path: Path) -> None:
+    collection = Collection.create(tmp_path, THINGS, title="T", origin="", id_path="id")
+    with pytest.raises(InputError, match="no image encoder 'gnomic'"):
+        collection.embed(text="letters", image="gnomic")
+    with pytest.raises(InputError, match="has a setting dimensions"):
+        collection.embed(text="letters", image="nomic", settings={"dimensions": 64})
+    reports = collection.embed(text="letters", image="nomic", settings={"precision": "f32"})
+    assert [report.name for report in reports] == ["text", "passages"], "what the pictures' encoder takes is no error"
+
+
 def test_an_unknown_encoder_is_refused_before_anything_is_embedded(make: Callable[..., Collection]) -> None:
     collection = make()
     with pytest.raises(InputError, match=r"no image encoder 'clipp'(.|\n)*descriptor"):
@@ -1553,6 +1563,13 @@ def test_vectors_of_another_collection_are_reused_where_document_and_encoder_are
     for name in ("text", "image", "passages"):
         file = f"embeddings/{name}.parquet"
         assert (second.folder / file).read_bytes() == (alone.folder / file).read_bytes()
+
+
+def test_one_folder_to_reuse_is_one_folder(things: Collection, tmp_path: Path) -> None:
+    for kind in (Path, str):
+        second = create(tmp_path / kind.__name__, THINGS, {})
+        reports = second.embed(text=Letters(), image=None, reuse=kind(things.folder))
+        assert [report.embedded for report in reports] == [0, 0]
 
 
 def test_a_collection_that_has_nothing_to_reuse_is_refused(

@@ -436,7 +436,7 @@ class Collection:
         text: str | Encoder | None = "wordllama",
         image: str | Encoder | None = "descriptor",
         settings: Mapping[str, Setting] | None = None,
-        reuse: Sequence[str | Path] = (),
+        reuse: str | Path | Sequence[str | Path] = (),
         strictness: Strictness | None = None,
         progress: Progress | None = None,
         fields: int | None = None,
@@ -446,7 +446,7 @@ class Collection:
         Args:
             text, image: an encoder, or its name, or None to leave that out. Pictures are left out where there are none.
             settings: of encoders that are named, such as ``{"overflow": "error"}``; each goes to those that take it.
-            reuse: folders of other collections, whose vectors of equal documents by equal encoders are taken.
+            reuse: a folder of another collection, or several; vectors of equal documents by equal encoders are taken.
             fields: also keep what each field adds to its text's vector, for `why` and for weights: 1 for the fields at
                 the top of a record, 2 for those one level deeper; None keeps nothing.
             strictness: takes pictures that cannot be read.
@@ -458,19 +458,21 @@ class Collection:
             CollectionError: a folder to reuse is no collection.
             WeightsError: an encoder's model file is missing or not the pinned one.
         """
-        if not any(self._index.pictures):
-            image = None
-        # Both of them first: a wrong name should not show after hours of the other's work.
+        # Both of them first: a wrong name should not show after hours of the other's work, nor pass where it embeds
+        # nothing.
         chosen: dict[Modality, str | Encoder | None] = {"text": text, "image": image}
         named = {modality: each for modality, each in chosen.items() if isinstance(each, str)}
         of_each = registry.divide(settings or {}, named)
+        if not any(self._index.pictures):
+            image = None
         text = registry.load(text, "text", **of_each["text"]) if isinstance(text, str) else text
         image = registry.load(image, "image", **of_each["image"]) if isinstance(image, str) else image
         if text is None and image is None:
             raise InputError("There is nothing to embed: both encoders, or what they would read, were left out.")
         keeper = None if fields is None else self._keeper(text, fields)
         strictness = strictness or Strictness()
-        stores = [self._store, *(_to_reuse(Path(folder), text, image) for folder in reuse)]
+        folders = [reuse] if isinstance(reuse, str | Path) else reuse
+        stores = [self._store, *(_to_reuse(Path(folder), text, image) for folder in folders)]
         with self._store.writing():
             self._ready.clear()
             sweep_parts(self.folder / "embeddings")
