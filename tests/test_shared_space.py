@@ -312,6 +312,33 @@ def test_a_model_of_ones_own_is_found_again_in_its_folder(
     assert main(["ask", str(collection.folder), "it hums", "--model", f"nomic:{moved}"]) == 0, "its weights decide"
 
 
+def test_a_model_of_ones_own_that_was_renamed_embeds_nothing_anew(
+    small: dict[str, Any], collection: Collection, tmp_path: Path
+) -> None:
+    other = Collection.create(
+        tmp_path / "other", [collection.record(name) for name in NAMES], title="O", origin="", id_path="id"
+    )
+    settings: dict[str, str | int] = {"precision": "f32"}
+    text, image = f"nomic:{small['text']}", f"nomic:{small['vision']}"
+    collection.embed(text=text, image=image, settings=settings, fields=1)
+    by_both = collection.fit_map(method="pca", by="fused")
+    assert by_both.basis.note == ""
+    text = f"nomic:{small['text'].rename(tmp_path / 'renamed-text')}"
+    image = f"nomic:{small['vision'].rename(tmp_path / 'renamed-vision')}"
+    reports = collection.embed(text=text, image=image, settings=settings, fields=1)
+    assert {report.name: report.embedded for report in reports} == dict.fromkeys(
+        ("text", "fields", "passages", "image"), 0
+    )
+    assert collection.embeddings["text"].place == str(tmp_path / "renamed-text"), "where it is found now"
+    assert collection.read_map().basis.note == "", "the map is not stale"
+    assert collection.ask("it hums", against="passages").hits
+    reports = other.embed(text=text, image=None, settings=settings, reuse=collection.folder)
+    assert [report.embedded for report in reports] == [0, 0]
+    small_again = tmp_path / "renamed-text" / "tokenizer.json"
+    small_again.write_text(small_again.read_text().replace('"hums"', '"hymn"'))
+    assert other.embed(text=text, image=None, settings=settings)[0].embedded == len(NAMES), "another model"
+
+
 def test_documents_beyond_the_context_are_counted(
     small: dict[str, Any], collection: Collection, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -269,10 +270,55 @@ def test_many_embeddings_come_back_in_order(tmp_path: Path) -> None:
     assert read is not None
     np.testing.assert_array_equal(read.rows, rows)
     np.testing.assert_array_equal(read.vectors, written.vectors)
-    parts = list(Store(tmp_path).read_vectors("text"))
+    parts = list(Store(tmp_path).read_vectors("text", written.description))
     assert len(parts) > 1, "not all at once"
     assert [hash_ for hashes, _ in parts for hash_ in hashes] == [str(row) for row in rows]
     np.testing.assert_array_equal(np.concatenate([vectors for _, vectors in parts]), written.vectors)
+
+
+def test_vectors_are_read_only_where_the_encoder_is_the_one_asked_for(tmp_path: Path) -> None:
+    store, written = Store(tmp_path), embeddings_with_nulls()
+    assert list(store.read_vectors("text", written.description)) == []
+    store.write_embeddings("text", written)
+    assert [hashes for hashes, _ in store.read_vectors("text", written.description)] == [
+        [written.hashes[row] for row in written.rows]
+    ]
+    assert list(store.read_vectors("text", replace(written.description, revision="another"))) == []
+
+
+def test_description_and_vectors_come_from_one_opened_file(tmp_path: Path) -> None:
+    """Another process puts a file by another encoder in its place each time one has been opened."""
+    other = replace(
+        embeddings_with_nulls(),
+        vectors=-embeddings_with_nulls().vectors,
+        description=replace(DESCRIPTION, revision="2"),
+    )
+
+    class Torn(Store):
+        @contextmanager
+        def _opened(self, path: Path) -> Iterator[pq.ParquetFile]:
+            with super()._opened(path) as file:
+                Store(self.folder).write_embeddings("text", other)
+                yield file
+
+    written = embeddings_with_nulls()
+    Store(tmp_path).write_embeddings("text", written)
+    ((_, vectors),) = Torn(tmp_path).read_vectors("text", written.description)
+    np.testing.assert_array_equal(vectors, written.vectors)
+    assert list(Torn(tmp_path).read_vectors("text", written.description)) == []
+
+
+def test_a_digest_changes_with_the_encoder_but_not_with_its_folder(tmp_path: Path) -> None:
+    store, written = Store(tmp_path), embeddings_with_nulls()
+
+    def digest(**changes: Any) -> str:
+        store.write_embeddings("text", replace(written, description=replace(written.description, **changes)))
+        return store.digest(["text"])
+
+    own = digest(name="nomic:own", place="/models/own")
+    assert digest(name="nomic:moved", place="/elsewhere/moved") == own
+    assert digest(name="nomic:own", place="/models/own", weights_sha256="cd" * 32) != own
+    assert digest(name="one", place="") != digest(name="another", place="")
 
 
 def by_pyarrow(path: Path) -> Iterator[tuple[str, str | None, Any]]:

@@ -528,8 +528,7 @@ class Collection:
             known=(
                 embedding.Known(hashes, vectors)
                 for store in stores
-                if store.read_description(name) == encoder.description
-                for hashes, vectors in store.read_vectors(name)
+                for hashes, vectors in store.read_vectors(name, encoder.description)
             ),
             strictness=strictness,
             progress=_embedding_progress(progress, f"Embedding {name}", len(self)),
@@ -590,7 +589,7 @@ class Collection:
             known=(
                 embedding.Known([TextDocument("", text).content_hash for text in before.texts], before.vectors)
                 for before in (store.read_passages() for store in stores)
-                if before and before.description == encoder.description
+                if before and before.description.identity == encoder.description.identity
             ),
             progress=_embedding_progress(progress, "Embedding passages", len(documents)),
         )
@@ -819,10 +818,11 @@ class Collection:
         if against == "passages":
             if stored is None or not stored.texts:
                 raise InputError("The records have no passages.", cure="Ask with --against records")
-            if stored.description != self.embeddings["text"]:
+            text = self.embeddings["text"]
+            if stored.description.identity != text.identity:
                 raise CollectionError(
                     "The passages were embedded by another encoder than the records.",
-                    cure=f"Run: embedex embed {self.folder}",
+                    cure=f"Run: {self._embed_by(text)}",
                 )
             notes += [self._stale(stored.made_from), "score: mean of its best passage and of all its passages"]
             notes.append(_removed(top))
@@ -1783,6 +1783,10 @@ class Collection:
         waiting = len(self) - self._index.pictures.count(None) - len(part.rows)
         return f"{counted(waiting)} with a picture that is not embedded: run embedex embed" if waiting else ""
 
+    def _embed_by(self, text: EncoderDescription) -> str:
+        """The command that embeds the texts by this encoder; without its name it would be by the default one."""
+        return f"embedex embed {self.folder} --text {registry.recipe(text).name}"
+
     def _not_embedded(self, name: str) -> CollectionError:
         told = "pictures have" if name == "image" else "text has"
         return CollectionError(
@@ -2019,7 +2023,7 @@ class Collection:
         text, described = self._store.read_description("text"), self._store.describe_parts()
         if text is None:
             raise self._not_embedded("text")
-        if described is None or described.description != text:
+        if described is None or described.description.identity != text.identity:
             other = f"by {text.name!r}" if described else "yet"
             raise CollectionError(
                 f"What each field adds to the texts' vectors has not been kept {other}.",
@@ -2110,7 +2114,10 @@ def _to_reuse(folder: Path, text: Encoder | None, image: Encoder | None) -> Stor
     other = Collection.open(folder)
     found = other.embeddings
     wanted = {"text": text, "image": image}
-    if not any(each and found.get(name) == each.description for name, each in wanted.items()):
+    same = (
+        each and name in found and found[name].identity == each.description.identity for name, each in wanted.items()
+    )
+    if not any(same):
         raise InputError(
             f"{folder} has no embeddings by these encoders with these settings.",
             allowed=f"It has: {', '.join(f'{name} by {each.name}' for name, each in found.items()) or 'none'}.",

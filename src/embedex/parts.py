@@ -99,7 +99,8 @@ def run(
         How many texts were embedded now.
     """
     before = store.describe_parts()
-    reused = before is not None and (before.description, before.depth) == (keeper.description, depth)
+    wanted = (keeper.description.identity, depth)
+    reused = before is not None and (before.description.identity, before.depth) == wanted
     run_key = key(keeper.description, depth)
 
     def known() -> Iterator[Parts]:

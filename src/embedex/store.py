@@ -453,7 +453,9 @@ class Store:
         return _description(path, self._read_metadata(path, ("encoder",))) if path.exists() else None
 
     def digest(self, names: Sequence[str]) -> str:
-        """Changes with any row of the named embedding files, without reading their vectors.
+        """Changes with any row or encoder of the named embedding files, without reading their vectors.
+
+        It stays the same where an encoder's own folder was only moved or renamed.
 
         Raises:
             CollectionError: one is damaged.
@@ -464,7 +466,8 @@ class Store:
             if path.exists():
                 with self._opened(path) as file:
                     table = file.read(columns=["id", "content_hash"])
-                    found.update(_metadata(file, (), ("encoder",))["encoder"].encode())
+                    metadata = _metadata(file, (), ("encoder",))
+                found.update(_description(path, metadata).identity.to_json().encode())
                 found.update(json.dumps(table.to_pydict()).encode())
         return found.hexdigest()
 
@@ -504,8 +507,13 @@ class Store:
         ids, hashes = table["id"].to_pylist(), table["content_hash"].to_pylist()
         return Embeddings(ids, hashes, rows, vectors, description, metadata["made_from"])
 
-    def read_vectors(self, name: str) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
-        """Content hashes and vectors of ``embeddings/{name}.parquet``, a row group at a time; nothing where it is none.
+    def read_vectors(
+        self, name: str, description: EncoderDescription
+    ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+        """Content hashes and vectors of ``embeddings/{name}.parquet``, a row group at a time.
+
+        Nothing where there is no such file, or its vectors are by another encoder. All comes from one opened file, so
+        that a process that puts another in its place changes nothing.
 
         Raises:
             CollectionError: it is damaged.
@@ -514,6 +522,9 @@ class Store:
         if not path.exists():
             return
         with self._opened(path) as file:
+            metadata = _metadata(file, ("content_hash", "embedding"), ("encoder",))
+            if _description(path, metadata).identity != description.identity:
+                return
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group, columns=["content_hash", "embedding"])
                 rows, vectors = _vectors(table["embedding"])

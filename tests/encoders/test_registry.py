@@ -224,16 +224,27 @@ def test_what_is_no_description_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("name", [field.name for field in fields(EncoderDescription) if field.compare])
 def test_a_fingerprint_changes_with_every_setting(name: str) -> None:
-    value = getattr(DESCRIPTION, name)
+    listed = replace(DESCRIPTION, place="")
+    value = getattr(listed, name)
     changed = {**value, "dimensions": 6} if name == "settings" else value + 1 if isinstance(value, int) else f"{value}x"
-    other = EncoderDescription(**{**asdict(DESCRIPTION), name: changed})
+    other = EncoderDescription(**{**asdict(listed), name: changed})
+    assert other.fingerprint != listed.fingerprint
+    assert other.identity != listed.identity
+
+
+def test_a_model_of_ones_own_is_the_same_under_another_name_and_elsewhere() -> None:
+    moved = replace(DESCRIPTION, name="own:elsewhere", place="/elsewhere")
+    assert (moved.identity, moved.fingerprint) == (DESCRIPTION.identity, DESCRIPTION.fingerprint)
+    other = replace(moved, weights_sha256="cd" * 32)
+    assert other.identity != DESCRIPTION.identity, "its weights decide"
     assert other.fingerprint != DESCRIPTION.fingerprint
-    assert other != DESCRIPTION
+    assert not other.agrees(DESCRIPTION)
+    assert replace(OLD, name="another").identity != OLD.identity, "one of the list is its name"
 
 
 def test_a_fingerprint_stays_the_same() -> None:
     """It names the shards of a killed run, which another process finds again."""
     assert DESCRIPTION.fingerprint == replace(DESCRIPTION).fingerprint
     assert OLD.fingerprint == "41fc07a5f04b064d", "shards from before are found as well"
-    assert DESCRIPTION.fingerprint == "6ee020dd4b92bb8c"
+    assert DESCRIPTION.fingerprint == "d1446cec32fd8bed"
     assert replace(DESCRIPTION, context=None).fingerprint != replace(DESCRIPTION, context=0).fingerprint

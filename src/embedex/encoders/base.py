@@ -45,11 +45,12 @@ class EncoderDescription:
         document_prefix: put before each document's text.
         query_prefix: put before each question's text.
         precision: in what numbers it is computed and by what, such as ``bf16 on OpenVINO``; ``""`` where there is one
-            way only. Two precisions of one encoder differ by rounding, and their vectors may be compared.
+            way only. Two precisions of one encoder differ by rounding, and their vectors may be compared; what differs
+            by more, as 8-bit weights do, stands in `settings` as well.
         settings: those that the encoder was made with and that are not its defaults, so that `registry.again` makes
             it again. What they do to a vector is told by the other attributes as well.
         place: the file or folder that it was made from, where its name alone does not find it again; ``""`` for an
-            encoder of a package, a hub or a service. Decides nothing, so it is no part of a comparison.
+            encoder of a package, a hub or a service. Decides nothing: see `identity`.
     """
 
     name: str
@@ -99,17 +100,22 @@ class EncoderDescription:
             raise CollectionError(f"An encoder's description cannot be read: {error}.") from error
 
     @property
+    def identity(self) -> EncoderDescription:
+        """What decides the vectors: equal for two encoders that give the same ones.
+
+        A model of one's own is named after its folder, which may be moved or renamed: its weights decide, and neither
+        name nor place.
+        """
+        return replace(self, name="", place="") if self.place else self
+
+    @property
     def fingerprint(self) -> str:
-        """Sixteen hex digits that change with any setting."""
-        return hashlib.sha256(replace(self, place="").to_json().encode()).hexdigest()[:16]
+        """Sixteen hex digits that change with any setting, and with nothing that is no part of the `identity`."""
+        return hashlib.sha256(self.identity.to_json().encode()).hexdigest()[:16]
 
     def agrees(self, other: EncoderDescription) -> bool:
-        """Whether both encoders give the same vectors, up to the rounding of their precisions.
-
-        A model of one's own is named after its folder, which may have another name by now: its weights decide.
-        """
-        named = other.name if self.place and other.place else self.name
-        return replace(self, name=named, precision="") == replace(other, precision="")
+        """Whether both encoders give the same vectors, up to the rounding of their precisions."""
+        return replace(self.identity, precision="") == replace(other.identity, precision="")
 
 
 _LATER = ("precision", "settings", "place")
