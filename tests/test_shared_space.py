@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from embedex.results import Against
+
 COLOURS = {"rose": (220, 20, 30), "fern": (20, 200, 30), "sky": (10, 40, 230), "dusk": (90, 60, 120)}
 NAMES = [*COLOURS, "ghost"]
 
@@ -173,8 +175,68 @@ def test_another_precision_is_told_and_another_edition_refused(
     note = collection.ask("red", against="records").basis.note
     assert note == "embedded in f32 on paper, asked in bf16 on slate"
     monkeypatch.setattr(ColourWords, "weights", "2")
-    with pytest.raises(CollectionError, match="another edition of 'colour-words'"):
+    with pytest.raises(CollectionError, match="another edition of 'colour-words'") as raised:
         collection.ask("red", against="records")
+    assert raised.value.cure == f"Run: embedex embed {collection.folder} --text colour-words", "not the default's"
+
+
+class RoundedWords(ColourWords):
+    """Computes in the precision that is asked for, where this machine has it."""
+
+    here = ("f32", "bf16")
+
+    def __init__(self, *, precision: str = "bf16", **settings: Any) -> None:
+        if precision not in self.here:
+            raise InputError(f"This processor has no {precision}.")
+        super().__init__(**settings)
+        self.description = replace(self.description, name="rounded-words", precision=f"{precision} on slate")
+
+
+def test_a_question_is_asked_in_the_precision_of_what_it_is_held_against(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = (
+        entry("rounded-words", "text", "RoundedWords", ("shift", "precision")),
+        entry("mean-colour", "image", "MeanColour", (), Recipe("rounded-words", {"shift": 7})),
+    )
+    monkeypatch.setattr(registry, "ENTRIES", (*registry.ENTRIES, *entries))
+    monkeypatch.setattr(MeanColour, "description", replace(MeanColour.description, precision="f32 on slate"))
+    collection.embed(text="rounded-words", image="mean-colour", settings={"precision": "f32"})
+    everywhere: tuple[Against, ...] = ("pictures", "passages", "records")
+    for against in everywhere:
+        assert "asked in" not in collection.ask("red", against=against).basis.note
+    monkeypatch.setattr(RoundedWords, "here", ("bf16",))
+    for against in everywhere:
+        assert "embedded in f32 on slate, asked in bf16 on slate" in collection.ask("red", against=against).basis.note
+
+
+@pytest.mark.parametrize(
+    ("lacks", "service", "told"),
+    [
+        ("548 MB, fetched at first use", False, "'colour-words' needs 548 MB, fetched at first use"),
+        ("", True, "'colour-words' is a paid service"),
+    ],
+)
+def test_a_plain_question_neither_fetches_nor_pays_for_what_nobody_named(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch, lacks: str, service: bool, told: str
+) -> None:
+    words = replace(entry("colour-words", "text", "ColourWords", ("shift",)), missing=lambda: lacks, service=service)
+    colours = entry("mean-colour", "image", "MeanColour", (), Recipe("colour-words", {"shift": 7}))
+    monkeypatch.setattr(registry, "ENTRIES", (*registry.ENTRIES, words, colours))
+    monkeypatch.setattr(ColourWords, "made", [])
+    collection.embed(text=None, image="mean-colour")
+    with pytest.raises(CollectionError, match=f"not held against the pictures: {told}") as raised:
+        collection.ask("something red")
+    assert raised.value.cure == "To do so all the same: --against pictures"
+    collection.embed(text="wordllama", image=None)
+    answers = collection.ask("something red")
+    assert (answers.against, answers.basis.encoder) == ("passages", "wordllama")
+    assert f"not held against the pictures: {told} (--against pictures)" in answers.basis.note
+    assert ColourWords.made == []
+    assert collection.ask("something red", against="pictures").against == "pictures"
+    assert collection.ask("something red", encoder="colour-words").against == "pictures"
+    collection.embed(text="colour-words", image=None, settings={"shift": 4})
+    assert collection.ask("something red").against == "pictures", "it was named for the text"
 
 
 @pytest.mark.usefixtures("stand_ins")
@@ -185,8 +247,11 @@ def test_an_encoder_can_be_named_or_handed_over(collection: Collection) -> None:
     assert collection.ask("red", encoder=ColourWords(shift=4)).against == "passages"
     with pytest.raises(CollectionError, match="another edition"):
         collection.ask("red", encoder=ColourWords(shift=5))
-    with pytest.raises(CollectionError, match="another edition"):
+    with pytest.raises(CollectionError, match="embedded by 'colour-words', and 'wordllama' cannot ask it") as raised:
         collection.ask("red", encoder="wordllama")
+    assert raised.value.cure == (
+        f"Leave out --model, or embed the text anew: embedex embed {collection.folder} --text wordllama"
+    )
     with pytest.raises(InputError, match="do not share a space"):
         collection.ask("red", encoder=ColourWords(shift=4), against="pictures")
 

@@ -866,6 +866,16 @@ class Collection:
         meets = self._meets_pictures(encoder, text, pictures) if against in (None, "pictures") else None
         in_words: Against = "passages" if has_passages else "records"
         notes: list[str] = []
+        if isinstance(meets, Recipe) and encoder is None and against is None:
+            # Whoever embedded the text by it has named it already.
+            mine = text is not None and registry.recipe(text).name == meets.name
+            if not mine and (objection := registry.objection(meets.name, "text")):
+                if text is None:
+                    raise CollectionError(
+                        f"The question was not held against the pictures: {objection}.",
+                        cure="To do so all the same: --against pictures",
+                    )
+                meets, notes = None, [f"not held against the pictures: {objection} (--against pictures)"]
         if against == "pictures" or (against is None and meets):
             if meets is None or pictures is None:
                 raise InputError(
@@ -873,7 +883,7 @@ class Collection:
                     cure="Leave out --against, or embed with a text and an image encoder of one space.",
                 )
             try:
-                asker = registry.load(meets.name, "text", **meets.settings) if isinstance(meets, Recipe) else meets
+                asker = registry.make(meets, "text") if isinstance(meets, Recipe) else meets
             except EmbedexError as error:
                 if against is None and text and text.space != pictures.space:  # the text was embedded by another one
                     asker = None
@@ -898,9 +908,13 @@ class Collection:
         asker = registry.again(text, encoder or "") if encoder is None or isinstance(encoder, str) else encoder
         if isinstance(asker, QueryEncoder) and asker.description.agrees(text):
             return asker, against or in_words, [*notes, _rounding(asker, text)]
+        if asker.description.name == text.name:
+            raise CollectionError(
+                f"The text was embedded by another edition of {text.name!r}.", cure=f"Run: {self._embed_by(text)}"
+            )
         raise CollectionError(
-            f"The text was embedded by another edition of {text.name!r}.",
-            cure=f"Run: embedex embed {self.folder}",
+            f"The text was embedded by {text.name!r}, and {asker.description.name!r} cannot ask it.",
+            cure=f"Leave out --model, or embed the text anew: {self._embed_by(asker.description)}",
         )
 
     def _meets_pictures(

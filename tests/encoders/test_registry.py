@@ -153,12 +153,52 @@ def test_who_asks_in_the_space_of_pictures() -> None:
     assert registry.asker(replace(pictures, name="someone's own")) is None
     assert registry.asker(replace(pictures, name="nomic:mine", place="/models/mine")) is None
     nomic = registry.asker(replace(pictures, name="nomic", precision="bf16 on OpenVINO"))
-    assert nomic == registry.Recipe("nomic", {"dimensions": 768})
+    assert nomic == registry.Recipe("nomic", {"dimensions": 768}, "bf16"), "in the precision of the pictures"
     clip = registry.asker(replace(pictures, name="clip:tiny", place="/models/tiny"))
     assert clip == registry.Recipe("clip:/models/tiny")
     assert registry.asker(replace(pictures, name="clip:tiny")) == registry.Recipe("clip:tiny"), "an old file"
     google = registry.asker(replace(pictures, name="google", settings={"dimensions": 512}))
     assert google == registry.Recipe("google", {"dimensions": 512})
+
+
+class Rounded:
+    """Has two settings, and of the precisions only those that this machine has."""
+
+    here = ("f32", "bf16")
+
+    def __init__(self, *, shift: int = 0, precision: str = "bf16") -> None:
+        if precision not in self.here:
+            raise InputError(f"No {precision} here.")
+        if shift < 0:
+            raise InputError("A negative shift.")
+        self.description = replace(OLD, name="rounded", precision=f"{precision} on paper", settings={"shift": shift})
+
+
+def test_an_encoder_is_made_again_in_its_precision_where_this_machine_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = ("shift", "precision")
+    entry = registry.Entry("rounded", "text", 5, "", "", f"{__name__}:Rounded", lambda: "", settings)
+    monkeypatch.setattr(registry, "ENTRIES", (*registry.ENTRIES, entry))
+    made = registry.load("rounded", "text", shift=3, precision="f32").description
+    assert registry.recipe(made) == registry.Recipe("rounded", {"shift": 3}, "f32")
+    assert registry.again(made).description == made
+    monkeypatch.setattr(Rounded, "here", ("bf16",))
+    assert registry.again(made).description == replace(made, precision="bf16 on paper"), "the default's"
+    with pytest.raises(InputError, match="negative"):
+        registry.again(replace(made, settings={"shift": -1}))
+    coarse = replace(made, settings={"shift": 3, "precision": "w8"}, precision="w8 on paper")
+    with pytest.raises(InputError, match="No w8 here"):
+        registry.again(coarse)
+
+
+def test_what_is_paid_or_not_all_here_is_not_used_unnamed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {entry.name for entry in registry.ENTRIES if entry.service} == {
+        entry.name for entry in registry.ENTRIES if "paid" in entry.source
+    }
+    lacking = registry.Entry("lacking", "text", 5, "", "", "", lambda: "548 MB, fetched at first use")
+    monkeypatch.setattr(registry, "ENTRIES", (*registry.ENTRIES, lacking))
+    assert registry.objection("lacking", "text") == "'lacking' needs 548 MB, fetched at first use"
+    assert registry.objection("google", "text") == "'google' is a paid service"
+    assert registry.objection("descriptor", "image") == ""
 
 
 def test_the_list_of_encoders_loads_no_encoder() -> None:

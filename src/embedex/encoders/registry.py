@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from pathlib import Path
 
@@ -18,10 +19,17 @@ from embedex.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What `load` needs for one encoder: its name, with what follows the colon, and its settings."""
+    """What `make` needs for one encoder.
+
+    Attributes:
+        name: with what follows the colon.
+        settings: those that are not its defaults.
+        precision: the one to compute in where this machine has it; ``""`` for the default.
+    """
 
     name: str
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    precision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,7 @@ class Entry:
         settings: the factory's arguments that people may choose; the others are for those who write code.
         asked_by: of pictures, the text encoder whose questions meet them: the one of this name, of the same file or
             folder, with these settings, and with those of the pictures that it takes.
+        service: whether what it embeds leaves this machine, and is paid for.
     """
 
     name: str
@@ -50,6 +59,7 @@ class Entry:
     missing: Callable[[], str]
     settings: tuple[str, ...] = ()
     asked_by: Recipe | None = None
+    service: bool = False
 
 
 _NOMIC_TEXT = ("overflow", "dimensions", "context", "task", "precision", "threads")
@@ -266,6 +276,7 @@ ENTRIES = (
         "embedex.encoders.openai:small",
         _openai_missing,
         ("overflow", "dimensions"),
+        service=True,
     ),
     Entry(
         "text-embedding-3-large",
@@ -276,6 +287,7 @@ ENTRIES = (
         "embedex.encoders.openai:large",
         _openai_missing,
         ("overflow", "dimensions"),
+        service=True,
     ),
     Entry(
         "google",
@@ -286,6 +298,7 @@ ENTRIES = (
         "embedex.encoders.google:text",
         _google_missing,
         ("overflow", "dimensions"),
+        service=True,
     ),
     Entry(
         "google",
@@ -297,6 +310,7 @@ ENTRIES = (
         _google_missing,
         ("dimensions",),
         Recipe("google"),
+        service=True,
     ),
 )
 
@@ -339,6 +353,17 @@ def missing(name: str, modality: Modality) -> str:
         InputError: there is no such encoder.
     """
     return _entry(name, modality)[0].missing()
+
+
+def objection(name: str, modality: Modality) -> str:
+    """Why an encoder is not used where nobody named it, or ``""``: it is a paid service, or is not all here.
+
+    Raises:
+        InputError: there is no such encoder.
+    """
+    entry, _ = _entry(name, modality)
+    lacks = entry.missing()
+    return f"{name!r} is a paid service" if entry.service else f"{name!r} needs {lacks}" if lacks else ""
 
 
 def _entry(name: str, modality: Modality) -> tuple[Entry, str]:
@@ -388,10 +413,9 @@ def divide(settings: Mapping[str, Setting], names: Mapping[Modality, str]) -> di
 
 def recipe(description: EncoderDescription) -> Recipe:
     """What makes the described encoder again, if it is one of `ENTRIES`."""
-    if not description.place:
-        return Recipe(description.name, description.settings)
     family, _, _ = description.name.partition(":")
-    return Recipe(f"{family}:{description.place}", description.settings)
+    name = f"{family}:{description.place}" if description.place else description.name
+    return Recipe(name, description.settings, description.precision.partition(" ")[0])
 
 
 def again(description: EncoderDescription, name: str = "") -> Encoder:
@@ -399,26 +423,39 @@ def again(description: EncoderDescription, name: str = "") -> Encoder:
 
     Args:
         description: of the encoder.
-        name: where the description does not find it, such as a folder that was moved; of another encoder, the
-            settings that it does not take are left out.
+        name: where the description does not find it, such as a folder that was moved.
 
     Raises:
         InputError, WeightsError: see `load`.
     """
     found = recipe(description)
-    name = name or found.name
-    entry, _ = _entry(name, description.modality)
-    return load(name, description.modality, **_only(found.settings, entry.settings))
+    return make(replace(found, name=name or found.name), description.modality)
+
+
+def make(wanted: Recipe, modality: Modality) -> Encoder:
+    """Make an encoder; settings that it does not take are left out, and so is a precision that this machine lacks.
+
+    Raises:
+        InputError, WeightsError: see `load`.
+    """
+    taken = _entry(wanted.name, modality)[0].settings
+    settings = _only(wanted.settings, taken)
+    if wanted.precision and "precision" in taken and "precision" not in settings:
+        with suppress(InputError):  # whatever else than the precision is wrong is raised below
+            return load(wanted.name, modality, precision=wanted.precision, **settings)
+    return load(wanted.name, modality, **settings)
 
 
 def asker(pictures: EncoderDescription) -> Recipe | None:
     """The text encoder whose questions meet the described pictures, or None where `ENTRIES` has none."""
-    family, colon, argument = recipe(pictures).name.partition(":")
+    made = recipe(pictures)
+    family, colon, argument = made.name.partition(":")
     for entry in ENTRIES:
         if (entry.name, entry.modality) == (family + colon, "image") and entry.asked_by:
             name = entry.asked_by.name + argument
             text, _ = _entry(name, "text")
-            return Recipe(name, {**_only(pictures.settings, text.settings), **entry.asked_by.settings})
+            settings = {**_only(made.settings, text.settings), **entry.asked_by.settings}
+            return Recipe(name, settings, made.precision)
     return None
 
 
