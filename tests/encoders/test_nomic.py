@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -242,6 +244,16 @@ def test_a_description_holds_the_settings_that_are_not_the_defaults(small: dict[
     assert text_encoder(small).description.place == "", "a model of the hub is found by its name"
 
 
+def test_8_bit_weights_are_another_encoder_and_bf16_is_rounding(small: dict[str, Any]) -> None:
+    if nomic.NomicText.from_folder(small["text"]).precision != "bf16":
+        pytest.skip("this processor has no bfloat16")
+    for make in (text_encoder, vision_encoder):
+        described = {each: make(small, precision=each).description for each in ("f32", "bf16", "w8")}
+        assert described["w8"].settings == {"precision": "w8"}
+        assert described["bf16"].agrees(described["f32"])
+        assert not described["w8"].agrees(described["bf16"])
+
+
 def test_questions_meet_pictures_only_after_the_layer_norm(small: dict[str, Any]) -> None:
     pictures = vision_encoder(small).description
     shared = text_encoder(small, shared_space=True)
@@ -338,6 +350,64 @@ def test_a_model_for_other_squares_is_refused(small: dict[str, Any], tmp_path: P
     write_model(tmp_path, "vision")
     with pytest.raises(WeightsError, match="48 px"):
         NomicVisionEncoder.from_folder(tmp_path, backend="openvino")
+
+
+PREPROCESSOR = {
+    "crop_size": {"height": 224, "width": 224},
+    "do_center_crop": True,
+    "do_convert_rgb": True,
+    "do_normalize": True,
+    "do_rescale": True,
+    "do_resize": True,
+    "image_mean": [0.48145466, 0.4578275, 0.40821073],
+    "image_std": [0.26862954, 0.26130258, 0.27577711],
+    "resample": 3,
+    "rescale_factor": 0.00392156862745098,
+    "size": {"height": 224, "width": 224},
+}
+
+
+def own_vision(small: dict[str, Any], folder: Path, settings: dict[str, Any] | str) -> NomicVisionEncoder:
+    """An encoder of a folder of one's own, with those settings besides the published ones."""
+    shutil.copytree(small["vision"], folder)
+    text = settings if isinstance(settings, str) else json.dumps({**PREPROCESSOR, **settings})
+    (folder / "preprocessor_config.json").write_text(text)
+    return NomicVisionEncoder.from_folder(folder, precision="f32", backend="openvino", threads=2)
+
+
+def test_a_folder_of_ones_own_may_have_its_own_mean_and_std(small: dict[str, Any], tmp_path: Path) -> None:
+    published = own_vision(small, tmp_path / "published", {"rescale_factor": 0.0039215687})
+    plain = NomicVisionEncoder.from_folder(small["vision"], precision="f32", backend="openvino", threads=2)
+    assert published.description.identity == plain.description.identity
+    mean, std = [0.5, 0.25, 0.4], [0.5, 0.3, 0.2]
+    encoder = own_vision(small, tmp_path / "own", {"image_mean": mean, "image_std": std})
+    assert encoder.description.preprocessing.endswith(", mean 0.5 0.25 0.4, std 0.5 0.3 0.2; 1")
+    pixels = ((np.array(squares(2)) / 255 - mean) / std).astype(np.float32)
+    want = nomic.NomicVision.from_folder(small["vision"], "f32", threads=2).encode_pixels(pixels)
+    np.testing.assert_allclose(encoder.encode_documents(squares(2)), want, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"size": {"shortest_edge": 224}}, "in another way: size {'shortest_edge': 224}"),
+        ({"size": {"height": 384, "width": 384}}, "size {'height': 384, 'width': 384}"),
+        ({"crop_size": {"height": 200, "width": 200}}, "crop_size"),
+        ({"resample": 2, "do_rescale": False}, "resample 2, do_rescale False"),
+        ({"rescale_factor": 1 / 127}, "rescale_factor 0.007"),
+        ({"do_normalize": False}, "do_normalize False"),
+        ({"image_mean": [0.5]}, "cannot be read"),
+        ({"image_std": [0, 1, 1]}, "cannot be read: image_std 0 1 1"),
+        ("[]", "cannot be read"),
+        ("{", "cannot be read"),
+    ],
+)
+def test_a_folder_that_wants_other_squares_is_refused(
+    small: dict[str, Any], tmp_path: Path, settings: dict[str, Any] | str, message: str
+) -> None:
+    with pytest.raises(WeightsError, match=re.escape(message)) as raised:
+        own_vision(small, tmp_path / "own", settings)
+    assert "preprocessor_config.json" in raised.value.seen
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────────────

@@ -13,6 +13,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import itertools
+import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -54,6 +56,7 @@ __all__ = ["NomicText", "NomicTextEncoder", "NomicVision", "NomicVisionEncoder"]
 
 Backend = Literal["openvino", "torch"]
 Task = Literal["search", "clustering", "classification"]
+Channels = tuple[float, float, float]
 
 TOKENIZER_FILE = "tokenizer.json"
 
@@ -64,12 +67,25 @@ PREFIXES: dict[Task, tuple[str, str]] = {
 }
 """What each task puts before a document and before a question."""
 
+PREPROCESSOR_FILE = "preprocessor_config.json"
+"""Read in a folder of one's own, where there is one; the published model's is what is built in here."""
+
 PIXEL_MEAN = (0.48145466, 0.4578275, 0.40821073)
 PIXEL_STD = (0.26862954, 0.26130258, 0.27577711)
 """Of red, green and blue, from 0 to 1. From the vision model's own ``preprocessor_config.json``: a CLIPImageProcessor's
 file with these, ``"resample": 3`` (bicubic) and ``"size": {"height": 224, "width": 224}`` (no aspect kept), written as
 that class writes it, has the published file's 791 bytes and its sha256 77436fccc0108364dd52185181d65cace7e830113e3b81b2
 bad8009a47f59b34."""
+
+PREPROCESSING: dict[str, Any] = {
+    "do_resize": True,
+    "size": {"height": IMAGE_SIDE, "width": IMAGE_SIDE},
+    "resample": 3,
+    "do_rescale": True,
+    "rescale_factor": 1 / 255,
+    "do_normalize": True,
+}
+"""What a model's own preprocessing has to be besides: pictures come here stretched to that size, bicubic."""
 
 PICTURES_AT_ONCE = 64
 
@@ -243,6 +259,7 @@ class NomicTextEncoder:
                 task=(task, "search"),
                 context=(context, "ntk"),
                 overflow=(overflow, "window"),
+                precision=_coarse(self._model.precision),
             ),
             place=_place(model, folder),
         )
@@ -395,7 +412,8 @@ class NomicVisionEncoder:
     """Pictures to vectors, in the space of `NomicTextEncoder` with ``shared_space=True``.
 
     A picture is made square as the model's own preprocessing does it: stretched, bicubic. Where it is transparent,
-    its ground is white, as everywhere here.
+    its ground is white, as everywhere here. A folder of one's own may name another mean and std in its
+    ``preprocessor_config.json``; other squares are refused.
 
     Args:
         model: which one.
@@ -433,6 +451,7 @@ class NomicVisionEncoder:
                 f"{paths[CONFIG_FILE]} is of a model for pictures of {config.side} px.",
                 allowed=f"Pictures come with {IMAGE_SIDE} px.",
             )
+        mean, std = (PIXEL_MEAN, PIXEL_STD) if model.space else _mean_and_std(paths[CONFIG_FILE].parent)
         checkpoint = read_checkpoint(paths[WEIGHTS_FILE], config.shapes(), model.hub.files[WEIGHTS_FILE])
         self._model: NomicVision | TorchVision
         if backend == "openvino":
@@ -441,7 +460,9 @@ class NomicVisionEncoder:
             from embedex.encoders.nomic_torch import TorchVision
 
             self._model = TorchVision(checkpoint, config, precision=_of_torch(precision))
-        self._levels = _levels()
+        self._levels = _levels(mean, std)
+        is_clips = (mean, std) == (PIXEL_MEAN, PIXEL_STD)
+        normalised = "CLIP's mean and std" if is_clips else f"mean {_numbers(mean)}, std {_numbers(std)}"
         self._description = EncoderDescription(
             name=model.name,
             modality="image",
@@ -449,9 +470,10 @@ class NomicVisionEncoder:
             dimension=config.width,
             revision=_revision(model),
             weights_sha256=checkpoint.sha256,
-            preprocessing=f"{self.picture.preprocessing}, CLIP's mean and std; 1",
+            preprocessing=f"{self.picture.preprocessing}, {normalised}; 1",
             pooling="class token and attention pooling",
             precision=f"{self._model.precision} on {_TOLD[backend]}",
+            settings=not_default(precision=_coarse(self._model.precision)),
             place=_place(model, folder),
         )
 
@@ -645,10 +667,56 @@ def _of_torch(precision: Precision | None) -> Literal["f32", "bf16"] | None:
     return precision
 
 
-def _levels() -> NDArray[np.float32]:
+def _coarse(precision: Precision) -> tuple[Precision | None, None]:
+    """For `not_default`: 8-bit weights, which are more than rounding and so another encoder; see docs/choices.md."""
+    return (precision if precision == "w8" else None), None
+
+
+def _mean_and_std(folder: Path) -> tuple[Channels, Channels]:
+    """Of a folder of one's own, by its ``preprocessor_config.json`` where it has one, else those of CLIP.
+
+    Raises:
+        WeightsError: that file cannot be read, or wants pictures made ready in another way than is done here.
+    """
+    path = folder / PREPROCESSOR_FILE
+    if not path.exists():
+        return PIXEL_MEAN, PIXEL_STD
+    try:
+        settings = json.loads(path.read_bytes())
+        wanted = {**PREPROCESSING, "crop_size": PREPROCESSING["size"]}
+        if not settings.get("do_center_crop"):
+            del wanted["crop_size"]
+        given = {name: settings.get(name, value) for name, value in wanted.items()}
+        mean, std = _three(settings.get("image_mean", PIXEL_MEAN)), _three(settings.get("image_std", PIXEL_STD))
+        if min(std) <= 0:
+            raise ValueError(f"image_std {_numbers(std)}")
+        if math.isclose(given["rescale_factor"], wanted["rescale_factor"], rel_tol=1e-5):  # whatever its last digits
+            del wanted["rescale_factor"]
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise WeightsError(
+            f"{path} cannot be read: {error}.", allowed="It is what an image processor of the model writes."
+        ) from error
+    if others := [name for name, value in wanted.items() if given[name] != value]:
+        asked, done = (", ".join(f"{name} {values[name]}" for name in others) for values in (given, wanted))
+        raise WeightsError(
+            f"{path} wants pictures made ready in another way: {asked}.", allowed=f"Here they get {done}."
+        )
+    return mean, std
+
+
+def _three(numbers: Any) -> Channels:
+    red, green, blue = map(float, numbers)
+    return red, green, blue
+
+
+def _numbers(channels: Channels) -> str:
+    return " ".join(f"{number:.9g}" for number in channels)
+
+
+def _levels(mean: Channels, std: Channels) -> NDArray[np.float32]:
     """What each of the 256 levels becomes in each channel, by the steps of a CLIPImageProcessor: (256, 3)."""
     import numpy as np
 
     scaled: NDArray[np.float32] = (np.arange(256, dtype=np.float64) * (1 / 255)).astype(np.float32)
-    mean, std = (np.asarray(channels, np.float32) for channels in (PIXEL_MEAN, PIXEL_STD))
-    return (scaled[:, None] - mean) / std
+    means, deviations = (np.asarray(channels, np.float32) for channels in (mean, std))
+    return (scaled[:, None] - means) / deviations
