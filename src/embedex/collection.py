@@ -1646,12 +1646,13 @@ class Collection:
             if not encoder.description.agrees(stored["text"]):
                 raise CollectionError(
                     f"The text was embedded by another edition of {stored['text'].name!r}.",
-                    cure=f"Run: embedex embed {self.folder}",
+                    cure=f"Run: {self._embed_by(stored['text'])}",
                 )
         else:
             encoder = side
         name = encoder.description.modality
-        if stored.get(name) == encoder.description and (name == "image" or texts is None):
+        same = name in stored and stored[name].identity == encoder.description.identity
+        if same and (name == "image" or texts is None):
             return self._compared(name, centred, "")
         wanted = set(rows.tolist())
         documents: Iterable[embedding.Document | None]
