@@ -134,10 +134,10 @@ def exhibits(collection: Collection, *, record: str, question: str, say: Callabl
     a_map: Map | None = None
 
     def attempt(title: str, text: str, file: str, ask: Callable[[], Result]) -> Iterator[Exhibit]:
-        """An exhibit, unless there are too few records for it: that is said, and the others go on."""
+        """An exhibit, unless there are too few records for it or it needs an extra: that is said, and others go on."""
         try:
             result = ask()
-        except InputError as error:
+        except (InputError, MissingExtraError) as error:
             say(f"No chart of «{title}»: {error.seen}")
         else:
             yield Exhibit(file, title, text, result)
@@ -172,6 +172,12 @@ def exhibits(collection: Collection, *, record: str, question: str, say: Callabl
         yield from attempt("Text against picture", text, "disagreement", collection.disagreement)
     text = "How alike records are, beside how much data each has."
     yield from attempt("Amount of data", text, "quality", collection.quality)
+    title, text = "Clusters", "Groups that records form by themselves, each with the fields that set it apart."
+    yield from attempt(title, text, "clusters", collection.clusters)
+    if grouped:
+        title = f"How much of {collection.manifest.group} can be read"
+        text = "On records held out, by neighbours and linearly, from text, pictures and both."
+        yield from attempt(title, text, "probe", partial(collection.probe, collection.manifest.group))
     if question:
         yield from attempt(question, "A question in words.", "answers", partial(collection.ask, question))
     if a_map:
