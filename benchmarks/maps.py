@@ -161,10 +161,10 @@ def by_doubt(vectors: Vectors, family: NDArray[np.int64]) -> None:
 
 def of_records(collection: Collection, by: By, names: Sequence[str], seeds: int) -> None:
     """What the map says of some records, and what the vectors say."""
-    compared = collection._compared(by, True, "")
-    chosen = np.flatnonzero(collection._chosen("", False)[compared.rows])
+    compared = collection._holdings.compared(by, True, "")
+    chosen = np.flatnonzero(collection._holdings.chosen("", False)[compared.rows])
     vectors = compared.vectors[chosen]
-    items = [collection._item(int(row)) for row in compared.rows[chosen]]
+    items = [collection._holdings.item(int(row)) for row in compared.rows[chosen]]
     near, distances = projection.nearest(vectors, K + 1)
     named = np.bincount(near[:, 1:5].ravel(), minlength=len(vectors))
     maps = [projection.umap(vectors, 2, seed=seed) for seed in range(seeds)]
@@ -206,7 +206,7 @@ def main() -> None:
     parsed = parser.parse_args()
     collection = dex.open_dex(parsed.dir)
     known = dex.families(parsed.tables)
-    compared = collection._compared("fused", True, "")
+    compared = collection._holdings.compared("fused", True, "")
     ids = [collection.ids[row] for row in compared.rows]
     main_ids = {item.id for item in collection.items()}
     keep = [at for at, id_ in enumerate(ids) if id_ in known and id_ in main_ids]

@@ -206,7 +206,7 @@ def weights(collection: Collection, pictured: Task) -> None:
         sides = []
         names: tuple[By, ...] = ("text", "image")
         for by in names:
-            compared = collection._compared(by, centred, "")
+            compared = collection._holdings.compared(by, centred, "")
             at = {int(row): i for i, row in enumerate(compared.rows)}
             sides.append(compared.vectors[[at[place[id_]] for id_ in pictured.ids]])
         for standard in (False, True):

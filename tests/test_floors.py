@@ -41,11 +41,16 @@ FLOORS = {
     "selection": 5,
     "parts": 5,
     "tuning": 5,
-    "collection": 6,
-    "charts": 7,
-    "gallery": 7,
-    "cli": 8,
-    "__main__": 8,
+    "creation": 6,
+    "holdings": 6,
+    "progress": 6,
+    "questions": 7,
+    "vectors": 7,
+    "collection": 8,
+    "charts": 9,
+    "gallery": 9,
+    "cli": 10,
+    "__main__": 10,
 }
 """The floor of each module, or of each package folder. A new module has to be given one."""
 
@@ -146,7 +151,7 @@ def test_imports_within_a_floor_never_run_both_ways() -> None:
     assert seen >= SAME_FLOOR, "an exception that nobody uses is one too many"
 
 
-@pytest.mark.parametrize("module", [name for name in CHECKED if FLOORS.get(room(name), 0) < 8])
+@pytest.mark.parametrize("module", [name for name in CHECKED if FLOORS.get(room(name), 0) < FLOORS["cli"]])
 def test_below_the_command_line_nothing_prints_prompts_or_exits(module: str) -> None:
     talk = {"print", "input", "exit", "quit", "breakpoint", "SystemExit"}
     streams = {("sys", "exit"), ("sys", "stdout"), ("sys", "stderr"), ("sys", "stdin"), ("os", "_exit")}

@@ -43,7 +43,7 @@ def collection(tmp_path: Path) -> Collection:
 
 
 def vectors_of(collection: Collection, name: str) -> NDArray[np.float32]:
-    stored = collection._store.read_embeddings(name)
+    stored = collection._holdings.store.read_embeddings(name)
     assert stored is not None
     return stored.vectors
 
@@ -429,4 +429,4 @@ def test_documents_beyond_the_context_are_counted(
 
 
 def texts_of(collection: Collection) -> list[str]:
-    return [document.text for document in collection._text_documents()]
+    return [document.text for document in collection._holdings.text_documents()]
