@@ -123,7 +123,7 @@ def test_sides_are_compared_on_the_same_records(museum: Museum) -> None:
 @pytest.mark.parametrize(
     ("target", "options", "error", "told"),
     [
-        ("absent", {}, InputError, "No record has a value"),
+        ("absent", {}, InputError, "leads to nothing in any record"),
         ("department", {}, InputError, "an object"),
         ("materials", {}, InputError, "a list"),
         ("accession", {}, InputError, "at least two classes"),

@@ -403,7 +403,7 @@ def test_tune_finds_the_field_that_says_the_kind_and_keeps_it(dex: Path) -> None
     assert named == given
     with pytest.raises(CollectionError, match="no weights 'other'"):
         collection.similar("1", weights="other")
-    with pytest.raises(InputError, match="leads to 0 values"):
+    with pytest.raises(InputError, match="leads to nothing in any record"):
         collection.tune("nowhere.at.all")
     with pytest.raises(InputError, match="cannot name"):
         collection.tune("kind.name", name="../kinds")

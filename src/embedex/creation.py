@@ -12,7 +12,7 @@ from embedex import selection
 from embedex.documents import ImageDocument, TextSettings
 from embedex.errors import InputError
 from embedex.files import atomic_write, file_name, sweep_parts
-from embedex.records import JsonPath, Record, Strictness, label_text, redundant_prefix
+from embedex.records import JsonPath, Record, Strictness, label_text, leads_nowhere, redundant_prefix
 from embedex.store import Index, Manifest, Store
 
 
@@ -107,9 +107,9 @@ def _staged(
         manifest = replace(manifest, text=replace(manifest.text, strip_prefix=prefix))
     offsets, checksums, digest = store.write_records(noted(chain(first, stream)), ascii=manifest.text.ascii)
     if name_at and not any(named):
-        raise _leads_nowhere("name", name_at, first[0])
+        raise leads_nowhere("name", name_at, first[0])
     if group_at and not any(groups):
-        raise _leads_nowhere("group", group_at, first[0])
+        raise leads_nowhere("group", group_at, first[0])
     none: list[str | None] = [None] * len(ids)
     main = np.ones(len(ids), bool)
     index = Index(list(ids), names, groups, main, none, none, offsets, checksums, digest)
@@ -132,13 +132,6 @@ def _staged(
             strictness.add(f"record {record_id}", error.seen)
     pictured = [kept.get(each) for each in ids]
     return replace(index, pictures=pictured, picture_hashes=[hashes.get(each) for each in ids]), manifest
-
-
-def _leads_nowhere(what: str, path: JsonPath, record: Record) -> InputError:
-    return InputError(
-        f"The {what}'s path {path.text!r} leads to nothing in any record.",
-        allowed=f"The first record has: {', '.join(record.data)}",
-    )
 
 
 def _keep(path: Path, record_id: str, images: Path) -> str:

@@ -263,3 +263,17 @@ def _objects(value: JSON) -> list[Mapping[str, JSON]]:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [each for child in value for each in _objects(child)]
     return []
+
+
+def leads_nowhere(what: str, path: JsonPath, record: Record) -> InputError:
+    """The error to raise where no record has a value at a path.
+
+    Args:
+        what: what the path was to lead to: ``"name"``.
+        path: it.
+        record: one of the records, which shows what there is.
+    """
+    return InputError(
+        f"The {what}'s path {path.text!r} leads to nothing in any record.",
+        allowed=f"The first record has: {', '.join(record.data)}",
+    )

@@ -87,7 +87,7 @@ def test_other_verbs_take_them(run: Any, verb: str) -> None:
         (["similar", "M-01", "--weights", "none"], "no weights 'none'"),
         (["similar", "M-01", "--by", "image", "--without", "notes"], "not for --by image"),
         (["compare"], "no weights to compare"),
-        (["tune", "--target", "nowhere"], "leads to 0 values"),
+        (["tune", "--target", "nowhere"], "leads to nothing in any record"),
         (["why", "M-01", "M-99"], "M-99"),
         (["why", "M-01", "M-05", "--ablate", "nots"], "no field 'nots'"),
     ],

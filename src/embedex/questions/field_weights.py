@@ -9,7 +9,7 @@ from embedex.holdings import Holdings, Weights
 from embedex.progress import Progress
 from embedex.questions import likeness
 from embedex.questions.arguments import at_least_one, check_name
-from embedex.records import JsonPath, label_text, strip_prefix
+from embedex.records import JsonPath, label_text, leads_nowhere, strip_prefix
 from embedex.results import Basis, By, Change, Comparison, Tuned, counted
 
 
@@ -74,6 +74,8 @@ def tune(holdings: Holdings, target: str, *, name: str, k: int, folds: int, prog
     for record in holdings.store.read_records(holdings.index, np.flatnonzero(holdings.index.main).tolist()):
         if value := label_text(path.find(strip_prefix(record.data, prefix))):
             values[record.id] = value
+    if not values:
+        raise leads_nowhere("target", path, next(holdings.store.read_records(holdings.index, [0])))
     ids = list(values)
     if len(ids) > tuning.RECORDS:
         ids = [ids[i] for i in sorted(np.random.default_rng(0).choice(len(ids), tuning.RECORDS, replace=False))]

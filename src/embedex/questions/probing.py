@@ -12,7 +12,7 @@ from embedex.encoders.base import Encoder
 from embedex.errors import CollectionError, InputError
 from embedex.holdings import IMAGE_WEIGHT, Compared, Holdings
 from embedex.progress import Progress, counter, of_run
-from embedex.records import JSON, JsonPath, Record, Strictness, strip_prefix
+from embedex.records import JSON, JsonPath, Record, Strictness, leads_nowhere, strip_prefix
 from embedex.results import Basis, By, Measure, Probe, TargetKind, counted
 
 if TYPE_CHECKING:
@@ -67,6 +67,9 @@ def probe(
     found = _field(holdings, JsonPath.parse(target))
     allowed = np.flatnonzero(holdings.chosen(where, everything))
     values = [value for value, _ in found]
+    if all(value is None for value in values):
+        first = next(holdings.store.read_records(holdings.index, [0]))
+        raise leads_nowhere("target", JsonPath.parse(target), first)
     rows = np.asarray([row for row in allowed.tolist() if values[row] is not None], np.int64)
     notes = [f"{counted(len(allowed) - len(rows))} without a value"] if len(rows) < len(allowed) else []
     texts = [text for _, text in found] if blind else None
