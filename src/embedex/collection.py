@@ -157,6 +157,11 @@ class Collection:
         return self._holdings.ids
 
     @property
+    def index(self) -> Index:
+        """The columns of what it holds, a row a record, for those who show all of them; not to be changed."""
+        return self._index
+
+    @property
     def grouped(self) -> bool:
         """Whether any record has a group."""
         return any(group is not None for group in self._holdings.index.groups)
@@ -439,6 +444,27 @@ class Collection:
             image_weight=image_weight,
             weights=weights,
         )
+
+    def vectors(
+        self, *, by: By = "text", everything: bool = False, centred: bool | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], Basis]:
+        """What is compared, for those who compute with it: the records' rows, and a vector for each.
+
+        Arguments and errors are those of `similar`; `centred` None does not centre.
+
+        Returns:
+            Rows, int64, shape (m,), ascending; unit vectors, float32, shape (m, d), not to be changed; and what they
+            rest on. They are kept for the next question.
+        """
+        import numpy as np
+
+        if by == "map":
+            raise InputError("Places in a map are no vectors.", cure="read_map gives them.")
+        compared = self._compared(by, centred is True, "")
+        chosen = np.flatnonzero(self._chosen("", everything)[compared.rows])
+        whole = len(chosen) == len(compared.rows)  # then nothing is copied
+        vectors = compared.vectors if whole else compared.vectors[chosen]
+        return compared.rows[chosen], vectors, compared.basis(len(chosen))
 
     # --- trust ------------------------------------------------------------------------------------------------
 

@@ -56,55 +56,128 @@ def where(
     Raises:
         InputError: the condition is no SQL, names a column that is not there, or is more than a condition.
     """
-    import tempfile
+    table = Conditions(records, names=names, groups=groups, prefix=prefix)
+    try:
+        return table.where(condition)
+    finally:
+        table.close()
 
-    import duckdb
-    import numpy as np
 
-    chosen = np.zeros(len(names), bool)
-    columns: list[str] = []
-    with tempfile.TemporaryDirectory() as folder:
-        lines = Path(folder) / "records.jsonl"
-        keys = _Keys()
-        with lines.open("w", encoding="utf-8") as file:
-            for row, (record, name, group) in enumerate(zip(records, names, groups, strict=True)):
-                own = {"_row": row, "_id": record.id, "_name": name, "_group": group}
-                # Own columns stand first and win.
-                value = {**own, **strip_prefix(record.data, prefix), **own}
-                keys.meet(value)
-                file.write(minify(value) + "\n")
-        if keys.ambiguous:
-            met, lines = lines, Path(folder) / "renamed.jsonl"
-            with met.open(encoding="utf-8") as file, lines.open("w", encoding="utf-8") as to:
-                to.writelines(minify(keys.renamed(json.loads(line))) + "\n" for line in file)
-        database = duckdb.connect(config={"threads": 2})
+class Conditions:
+    """A table of records that is made once and answers many conditions, one at a time.
+
+    Args:
+        records: n records.
+        names, groups: n labels.
+        prefix: stripped from every key.
+        memory: the most that the table and a condition may take, such as ``"2GB"``; nothing is then put on the disk
+            instead. ``""`` leaves that to DuckDB.
+
+    Raises:
+        InputError: the records are no table that DuckDB can hold.
+    """
+
+    def __init__(
+        self,
+        records: Iterable[Record],
+        *,
+        names: Sequence[str],
+        groups: Sequence[str | None],
+        prefix: str = "",
+        memory: str = "",
+    ) -> None:
+        import duckdb
+
+        self._count = len(names)
+        self._columns: list[str] = []
+        self._database = duckdb.connect(config={"threads": 2})
         try:
-            read = f"read_json(?, {_FORMAT})"
+            self._load(records, names, groups, prefix)
+            if memory:  # only now: reading JSON takes large buffers for a while
+                self._database.execute(f"SET memory_limit = '{memory}'; SET temp_directory = ''")
+            self._database.execute("SET enable_external_access = false; SET lock_configuration = true")
+        except duckdb.Error as error:
+            self.close()
+            raise InputError(f"The records are no table for SQL: {str(error).splitlines()[0]}") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def _load(
+        self, records: Iterable[Record], names: Sequence[str], groups: Sequence[str | None], prefix: str
+    ) -> None:
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as folder:
+            lines = Path(folder) / "records.jsonl"
+            keys = _Keys()
+            with lines.open("w", encoding="utf-8") as file:
+                for row, (record, name, group) in enumerate(zip(records, names, groups, strict=True)):
+                    own = {"_row": row, "_id": record.id, "_name": name, "_group": group}
+                    # Own columns stand first and win.
+                    value = {**own, **strip_prefix(record.data, prefix), **own}
+                    keys.meet(value)
+                    file.write(minify(value) + "\n")
+            if keys.ambiguous:
+                met, lines = lines, Path(folder) / "renamed.jsonl"
+                with met.open(encoding="utf-8") as file, lines.open("w", encoding="utf-8") as to:
+                    to.writelines(minify(keys.renamed(json.loads(line))) + "\n" for line in file)
+            database, read = self._database, f"read_json(?, {_FORMAT})"
             described = database.execute(f"DESCRIBE FROM {read}", [str(lines)]).fetchall()
-            columns = [row[0] for row in described]
+            self._columns = [row[0] for row in described]
             texts = ["_name", "_group", *(row[0] for row in described if row[1] in _TEXT_TYPES)]
             casts = ", ".join(f"{_quoted(name)}::VARCHAR AS {_quoted(name)}" for name in dict.fromkeys(texts))
             database.execute(f"CREATE TABLE records AS SELECT * REPLACE ({casts}) FROM {read}", [str(lines)])  # noqa: S608
-            database.execute("SET enable_external_access = false; SET lock_configuration = true")
+
+    def where(self, condition: str, *, seconds: float | None = None) -> NDArray[np.bool_]:
+        """The records for which a SQL condition holds; bool, shape (n,).
+
+        Args:
+            condition: what would follow ``WHERE``.
+            seconds: after which it is stopped; None lets it run.
+
+        Raises:
+            InputError: the condition is no SQL, names a column that is not there, is more than a condition, or takes
+                longer than it may.
+        """
+        import threading
+
+        import duckdb
+        import numpy as np
+
+        chosen = np.zeros(self._count, bool)
+        stop = threading.Timer(seconds or 0, self._database.interrupt)
+        stop.daemon = True
+        try:
             # On a line of its own, so that a comment in the condition cannot swallow the bracket.
             query = f"SELECT _row FROM records WHERE (\n{condition}\n)"  # noqa: S608 - checked below, sandboxed above
             # What closes the bracket early, as "a) UNION (b" does, is no condition: it does not fit between words.
-            database.extract_statements(f"SELECT CASE WHEN\n{condition}\nTHEN 1 END")
-            statements = database.extract_statements(query)
+            self._database.extract_statements(f"SELECT CASE WHEN\n{condition}\nTHEN 1 END")
+            statements = self._database.extract_statements(query)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise InputError(f"--where takes one SQL condition, not {condition!r}.")
-            chosen[[row for (row,) in database.execute(query).fetchall()]] = True
+            if seconds is not None:
+                stop.start()
+            chosen[[row for (row,) in self._database.execute(query).fetchall()]] = True
+        except duckdb.InterruptException as error:
+            raise InputError(
+                f"The condition {condition!r} takes longer than {seconds:g} s.", cure="Ask for something simpler."
+            ) from error
         except duckdb.Error as error:
             problem = str(error).splitlines()[0]
-            shown = ", ".join(name for name in columns if name != "_row")
+            shown = ", ".join(name for name in self._columns if name != "_row")
             raise InputError(
                 f"The condition {condition!r} cannot be used: {problem}",
                 allowed=f"It is a SQL condition over these columns: {shown}" if shown else "",
                 cure="For example: --where \"_name LIKE 'a%'\"",
             ) from error
         finally:
-            database.close()
-    return chosen
+            stop.cancel()
+        return chosen
+
+    def close(self) -> None:
+        """Give back what the table takes."""
+        self._database.close()
 
 
 class _Keys:
