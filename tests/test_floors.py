@@ -48,6 +48,7 @@ FLOORS = {
     "vectors": 7,
     "collection": 8,
     "charts": 9,
+    "explorer": 9,
     "gallery": 9,
     "cli": 10,
     "__main__": 10,
@@ -78,7 +79,21 @@ PARQUET = {"store", "sources.table_files"}
 
 FACADE = "__init__"
 
-HEAVY = {"numpy", "torch", "pyarrow", "matplotlib", "duckdb", "rich", "httpx", "PIL", "pandas", "umap", "sklearn"}
+HEAVY = {
+    "numpy",
+    "torch",
+    "pyarrow",
+    "matplotlib",
+    "duckdb",
+    "rich",
+    "httpx",
+    "PIL",
+    "pandas",
+    "umap",
+    "sklearn",
+    "fastapi",
+    "uvicorn",
+}
 
 
 def modules() -> dict[str, ast.Module]:

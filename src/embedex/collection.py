@@ -159,7 +159,7 @@ class Collection:
     @property
     def index(self) -> Index:
         """The columns of what it holds, a row a record, for those who show all of them; not to be changed."""
-        return self._index
+        return self._holdings.index
 
     @property
     def grouped(self) -> bool:
@@ -446,25 +446,24 @@ class Collection:
         )
 
     def vectors(
-        self, *, by: By = "text", everything: bool = False, centred: bool | None = None
+        self, *, by: By = "text", centred: bool | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], Basis]:
         """What is compared, for those who compute with it: the records' rows, and a vector for each.
 
-        Arguments and errors are those of `similar`; `centred` None does not centre.
+        Those are in it too that comparisons leave out by default. Errors are those of `similar`.
+
+        Args:
+            by: ``text``, ``image`` or ``fused``.
+            centred: subtract the collection's mean first; None does not.
 
         Returns:
             Rows, int64, shape (m,), ascending; unit vectors, float32, shape (m, d), not to be changed; and what they
             rest on. They are kept for the next question.
         """
-        import numpy as np
-
         if by == "map":
             raise InputError("Places in a map are no vectors.", cure="read_map gives them.")
-        compared = self._compared(by, centred is True, "")
-        chosen = np.flatnonzero(self._chosen("", everything)[compared.rows])
-        whole = len(chosen) == len(compared.rows)  # then nothing is copied
-        vectors = compared.vectors if whole else compared.vectors[chosen]
-        return compared.rows[chosen], vectors, compared.basis(len(chosen))
+        compared = self._holdings.compared(by, centred is True, "")
+        return compared.rows, compared.vectors, compared.basis(len(compared.rows))
 
     # --- trust ------------------------------------------------------------------------------------------------
 

@@ -103,9 +103,7 @@ class Conditions:
             self.close()
             raise
 
-    def _load(
-        self, records: Iterable[Record], names: Sequence[str], groups: Sequence[str | None], prefix: str
-    ) -> None:
+    def _load(self, records: Iterable[Record], names: Sequence[str], groups: Sequence[str | None], prefix: str) -> None:
         import tempfile
 
         with tempfile.TemporaryDirectory() as folder:

@@ -442,6 +442,17 @@ def build_parser() -> argparse.ArgumentParser:
     )
     charts.add_argument("--where", default="", metavar="SQL", help="with --all: of these records instead")
     charts.add_argument("--jobs", type=int, default=0, metavar="N", help="with --all: processes (one a core)")
+
+    explore = verb(
+        "explore",
+        "wander through a collection in the browser, until Ctrl-C",
+        "Only this machine reaches it, unless --host names another address; then the address that is printed holds a "
+        "token. Needs the extra explore.",
+    )
+    _collection(explore)
+    explore.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
+    explore.add_argument("--port", type=_port, default=8765, help="0 takes a free one (%(default)s)")
+    explore.add_argument("--no-browser", action="store_true", help="only print the address")
     return parser
 
 
@@ -468,6 +479,12 @@ def _chart(parser: argparse.ArgumentParser) -> None:
 def _positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text} is no whole number from 1")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is no port from 0 to 65535")
     return int(text)
 
 

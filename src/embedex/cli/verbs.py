@@ -423,6 +423,26 @@ def charts(parsed: Namespace) -> None:
         say(f"Left out, for want of a picture or of a place in the map: {left_out:,}")
 
 
+def explore(parsed: Namespace) -> None:
+    """The collection in a browser."""
+    from embedex.explorer.serve import serve
+
+    def announce(url: str) -> None:
+        print(url, flush=True)
+        say("Ctrl-C ends it.")
+        if not parsed.no_browser:
+            import threading
+            import webbrowser
+
+            # Some browsers keep whoever started them waiting.
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+    try:
+        serve(_open(parsed.dir), announce, host=parsed.host, port=parsed.port)
+    except KeyboardInterrupt:  # how one ends it
+        say("The explorer has ended.")
+
+
 VERBS: dict[str, Callable[[Namespace], None]] = {
     "analogy": analogy,
     "ask": ask,
@@ -432,6 +452,7 @@ VERBS: dict[str, Callable[[Namespace], None]] = {
     "demo": demo,
     "disagree": disagree,
     "embed": embed,
+    "explore": explore,
     "features": features,
     "heatmap": heatmap,
     "info": info,

@@ -1,0 +1,227 @@
+"""Questions to a collection, by row instead of by name, and their answers as plain values for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from embedex import similarity
+from embedex.encoders import registry
+from embedex.errors import EmbedexError, InputError, NothingToCompareError
+from embedex.records import JSON, strip_prefix
+from embedex.results import Against, By, Hit
+from embedex.selection import Conditions
+from embedex.store import Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from embedex.collection import Collection
+    from embedex.encoders.base import Encoder
+
+CONDITION_SECONDS = 2.0
+"""So long a condition may run."""
+
+CONDITION_MEMORY = "2GB"
+"""So much it may take, with the table."""
+
+LOOKED_AT = 5_000
+"""Of a larger collection so many records, evenly spread, say which fields there are."""
+
+
+class Questions:
+    """What the explorer asks of one collection. Not safe to be used by two threads at once, but for `data` and `ids`.
+
+    Args:
+        collection: it.
+    """
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection, self.index = collection, collection.index
+        self.store = Store(collection.folder)
+        self._conditions: Conditions | None = None
+        self._spreads: tuple[float, float] | None = None
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """Each record's row, by its id."""
+        return {record_id: row for row, record_id in enumerate(self.index.ids)}
+
+    # --- records ----------------------------------------------------------------------------------------------
+
+    def data(self, rows: Sequence[int] | None = None) -> Iterator[dict[str, JSON]]:
+        """The records' data, prefix stripped, streaming; all of them, or those of `rows`."""
+        prefix = self.collection.manifest.text.strip_prefix
+        for record in self.store.read_records(self.index, rows):
+            yield strip_prefix(record.data, prefix)
+
+    def record(self, row: int) -> dict[str, JSON]:
+        """A record as the explorer shows it."""
+        index = self.index
+        told = {"row": row, "id": index.ids[row], "name": index.names[row], "group": index.groups[row]}
+        return {**told, "picture": index.pictures[row] is not None, "data": next(self.data([row]))}
+
+    def sampled(self) -> list[int] | None:
+        """Which records say which fields there are; None for all."""
+        count = len(self.index.ids)
+        return None if count <= LOOKED_AT else [place * count // LOOKED_AT for place in range(LOOKED_AT)]
+
+    def where(self, condition: str) -> NDArray[np.bool_]:
+        """The records for which a SQL condition holds; bool, shape (n,).
+
+        Raises:
+            InputError: it cannot be used, or takes too long.
+        """
+        if self._conditions is None:
+            self._conditions = Conditions(
+                self.store.read_records(self.index),
+                names=self.index.names,
+                groups=self.index.groups,
+                prefix=self.collection.manifest.text.strip_prefix,
+                memory=CONDITION_MEMORY,
+            )
+        return self._conditions.where(condition, seconds=CONDITION_SECONDS)
+
+    # --- likeness ---------------------------------------------------------------------------------------------
+
+    def similar(
+        self, row: int, *, k: int, by: By, per_group: bool, map_name: str, weight: float | None
+    ) -> dict[str, Any]:
+        """The records most similar to that of a row; with a `weight` for the picture, of text and picture."""
+        if weight is not None:
+            if by != "fused":
+                raise InputError(f"A weight of pictures is not for {by}.", cure="Ask by fused.")
+            return self._fused(row, k, per_group, weight)
+        name = map_name if by == "map" else ""
+        found = self.collection.similar(self.index.ids[row], k=k, by=by, per_group=per_group, map_name=name)
+        return {"basis": self._basis(found.basis), "hits": self._hits(found.hits)}
+
+    def _fused(self, row: int, k: int, per_group: bool, weight: float) -> dict[str, Any]:
+        """As `Collection.similar` by ``fused`` with that weight, but from the vectors of both sides as they are kept.
+
+        A person who moves a slider asks with very many weights, and each would make vectors of its own.
+        """
+        import numpy as np
+
+        text_rows, text, basis = self.collection.vectors(by="text", centred=True)
+        image_rows, image, of_image = self.collection.vectors(by="image", centred=True)
+        rows, in_text, in_image = np.intersect1d(text_rows, image_rows, assume_unique=True, return_indices=True)
+        main = self.index.main[rows]
+        if self._spreads is None:
+            usual = main if main.any() else np.ones(len(rows), bool)
+            self._spreads = similarity.spread(text[in_text[usual]]), similarity.spread(image[in_image[usual]])
+        share = weight
+        if min(self._spreads) >= 1e-9:  # as `similarity.standard_weight`
+            shares = (1 - weight) / self._spreads[0], weight / self._spreads[1]
+            share = shares[1] / sum(shares)
+        at = int(np.searchsorted(rows, row))
+        if at == len(rows) or rows[at] != row:
+            raise NothingToCompareError(
+                f"{self.index.names[row]!r} has no text or no picture to compare.", cure="Ask by text instead."
+            )
+        scores = np.float32(1 - share) * (text @ text[in_text[at]])[in_text]
+        scores += np.float32(share) * (image @ image[in_image[at]])[in_image]
+        main = main.copy()
+        main[at] = False
+        chosen = np.flatnonzero(main)
+        if per_group:
+            labels = [self.index.groups[each] for each in rows[chosen].tolist()]
+            ranks = {group: place for place, group in enumerate(dict.fromkeys(self.index.groups))}
+            of_groups = similarity.best_in_groups(scores[chosen], labels, k)
+            ordered = sorted(of_groups, key=lambda each: (each[0] is None, ranks[each[0]]))
+            ranked = [places for _, places in ordered]
+        else:
+            ranked = [similarity.best(scores[chosen], k)]
+        hits = [
+            {**self._named(int(rows[chosen[place]])), "rank": rank, "score": float(scores[chosen[place]])}
+            for places in ranked
+            for rank, place in enumerate(places.tolist(), start=1)
+        ]
+        note = " · ".join([f"pictures weigh {weight:g} of 1", *filter(None, (basis.note, of_image.note))])
+        encoders = f"{basis.encoder} + {of_image.encoder}"
+        fused = replace(basis, by="fused", encoder=encoders, count=len(chosen), note=note)
+        return {"basis": self._basis(fused), "hits": [{**hit, "distance": None} for hit in hits]}
+
+    def unusual(self, *, k: int, by: By, per_group: bool, map_name: str) -> dict[str, Any]:
+        """The records that are least like all others."""
+        name = map_name if by == "map" else ""
+        found = self.collection.unusual(k=k, by=by, per_group=per_group, map_name=name)
+        return {"caption": found.basis.caption(), "hits": self._hits(found.hits)}
+
+    def why(self, row: int, other: int) -> dict[str, Any]:
+        """What each field adds to the score of two records; fields that add nothing are left out."""
+        found = self.collection.why(self.index.ids[row], self.index.ids[other])
+        score, added = found.score, found.by_field.tolist()
+        fields = [
+            {"field": path, "adds": adds, "share": adds / score if abs(score) > 1e-9 else None}
+            for path, adds in zip(found.fields, added, strict=True)
+            if adds
+        ]
+        return {"score": score, "fields": fields, "caption": found.basis.caption()}
+
+    # --- questions in words -----------------------------------------------------------------------------------
+
+    def ask(self, question: str, *, k: int, against: Against | None) -> dict[str, Any]:
+        """The records that answer a question in words."""
+        found = self.collection.ask(question, k=k, against=against, encoder=self._asker)
+        hits = [
+            {**told, **({"passage": hit.passage, "passage_path": hit.passage_path} if hit.passage else {})}
+            for told, hit in zip(self._hits(found.hits), found.hits, strict=True)
+        ]
+        return {"against": found.against, "caption": found.basis.caption(), "hits": hits}
+
+    @cached_property
+    def _asker(self) -> Encoder | None:
+        """What embedded the text, made once; None where the pictures may have another that asks."""
+        described = self.collection.embeddings
+        text, image = described.get("text"), described.get("image") if self.collection.has("image") else None
+        if text is None or (image is not None and image.space != text.space and registry.asker(image)):
+            return None
+        return registry.again(text)
+
+    def can_ask(self) -> list[Against]:
+        """What questions can be held against, without fetching a model or paying a service; empty for nothing."""
+        described = self.collection.embeddings
+        text, image = described.get("text"), described.get("image") if self.collection.has("image") else None
+        found: list[Against] = []
+        try:
+            if text is not None and not registry.objection(registry.recipe(text).name, "text"):
+                found = ["passages", "records"] if self.collection.has("passages") else ["records"]
+                if image is not None and image.space == text.space:
+                    return ["pictures", *found]
+            if image is not None and (recipe := registry.asker(image)):
+                if not registry.objection(recipe.name, "text"):
+                    found = ["pictures", *found]
+        except EmbedexError:  # embedded by an encoder of somebody's own
+            return found
+        return found
+
+    # --- as plain values --------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _basis(basis: Any) -> dict[str, Any]:
+        told = {name: getattr(basis, name) for name in ("by", "encoder", "measure", "count", "note")}
+        return {"caption": basis.caption(), **told}
+
+    def _named(self, row: int) -> dict[str, Any]:
+        return {"row": row, "name": self.index.names[row], "group": self.index.groups[row]}
+
+    def _hits(self, hits: Sequence[Hit]) -> list[dict[str, Any]]:
+        return [
+            {**self._named(self.rows[hit.item.id]), "rank": hit.rank, "score": hit.score, "distance": hit.distance}
+            for hit in hits
+        ]
+
+
+def plain(value: Any) -> Any:
+    """The value without what JSON does not know: NaN and infinities become None."""
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    if isinstance(value, float) and not (float("-inf") < value < float("inf")):
+        return None
+    return value
