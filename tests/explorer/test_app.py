@@ -23,7 +23,6 @@ from embedex.explorer import app as explorer_app
 from embedex.explorer import guard, thumbnails
 
 if TYPE_CHECKING:
-    from httpx import Response
     from tests.conftest import Museum
 
 BASE = "http://127.0.0.1:8765"
@@ -54,8 +53,8 @@ def row_of(collection: Collection, record_id: str) -> int:
     return list(collection.ids).index(record_id)
 
 
-def refused(answer: Response, *statuses: int) -> dict[str, str]:
-    """The error, once it is sure that it is a plain one."""
+def refused(answer: Any, *statuses: int) -> dict[str, str]:
+    """The error of an answer, once it is sure that it is a plain one."""
     assert answer.status_code in statuses, (answer.status_code, answer.text[:300])
     told = answer.json()
     assert set(told) == {"error", "cure"}
@@ -197,7 +196,7 @@ def test_thumbnails_stand_in_their_cells_and_are_drawn_once(
             ground = Image.open(item.picture).convert("RGBA").getpixel((2, 60))
             assert isinstance(ground, tuple)
             assert max(abs(a - b) for a, b in zip(corner, ground, strict=True)) < 24
-    assert sheet.getpixel((40 % 32 * 64 + 32, 40 // 32 * 64 + 32))[3] == 0  # type: ignore[index]
+    assert sheet.getpixel((40 % 32 * 64 + 32, 40 // 32 * 64 + 32))[3] == 0
     (kept,) = (folder / thumbnails.FOLDER).iterdir()
     before = kept.stat().st_mtime_ns
     assert client.get("/api/thumbnails/0.webp").content == answer.content == kept.read_bytes()
@@ -295,6 +294,20 @@ def test_why_without_parts_says_what_to_do(museum: Museum, tmp_path: Path) -> No
         assert "--fields" in refused(opened.get("/api/why?row=0&other=1"), 404)["cure"]
 
 
+def test_what_takes_too_long_is_left_to_the_command(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embedex.explorer.questions.MOST_UNUSUAL", 39)
+    assert "embedex unusual" in refused(client.get("/api/unusual?k=7"), 400)["cure"]
+
+
+def test_a_question_fetches_no_model_and_pays_nobody(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("embedex.encoders.registry.objection", lambda name, modality: f"{name} is a paid service")
+    monkeypatch.setattr("embedex.encoders.registry.make", lambda *_: pytest.fail("an encoder was made"))
+    with TestClient(explorer_app.make_app(Collection.open(folder)), base_url=BASE) as opened:
+        told = opened.get("/api/collection").json()
+        assert (told["can_ask"], told["ask_against"]) == (False, [])
+        assert "embedex ask" in refused(opened.get("/api/ask?q=what"), 404)["cure"]
+
+
 @pytest.mark.parametrize("against", [None, "passages", "records"])
 def test_a_question_gets_the_librarys_answers(client: TestClient, collection: Collection, against: Any) -> None:
     question = "what strikes the hour?"
@@ -367,7 +380,7 @@ def test_a_condition_chooses_the_librarys_records(client: TestClient, collection
     for sql in ("year > 1800", "_group = 'Glass' AND on_show", "_name LIKE 'R%'"):
         chosen = np.frombuffer(client.get("/api/where", params={"sql": sql}).content, np.uint8)
         found = [item.id for item in collection.items(where=sql, everything=True)]
-        assert [collection.ids[row] for row in np.flatnonzero(chosen)] == found
+        assert [collection.ids[row] for row in np.flatnonzero(chosen).tolist()] == found
         assert found
 
 

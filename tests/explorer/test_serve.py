@@ -135,6 +135,13 @@ def test_a_port_that_is_taken_is_told() -> None:
         serve.listen("127.0.0.1", taken.getsockname()[1])
 
 
+def test_small_answers_are_sent_at_once() -> None:
+    with serve.listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.proto == socket.IPPROTO_TCP, "asyncio sets TCP_NODELAY on no other"
+
+
 def test_no_address_of_this_machine_is_told() -> None:
     with pytest.raises(InputError, match="cannot listen"):
         serve.listen("203.0.113.7", 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -138,13 +139,17 @@ class _Explorer:
         import asyncio
 
         pages = range(min(PAGES_AHEAD, self.atlas.count))
-        drawn = [self.drawing.run(lambda number=number: self.atlas.page(number)) for number in pages]
+        drawn = [self.drawing.run(partial(self.atlas.page, number)) for number in pages]
         # Kept, or the loop would forget them; what they raise is told to whoever asks for the page.
         self._ahead = asyncio.gather(*drawn, return_exceptions=True)
 
     async def kept(self, shelf: Shelf, lane: Lane, key: Hashable, make: Callable[[], Held]) -> Held:
         """The answer under a key: from the shelf, or made in a lane, once for all who wait for it there."""
-        return shelf.get(key) or await lane.run(lambda: shelf.get(key) or shelf.put(key, make()))
+
+        def work() -> Held:
+            return shelf.get(key) or shelf.put(key, make())
+
+        return shelf.get(key) or await lane.run(work)
 
     async def array(self, key: Hashable, make: Callable[[], Held]) -> Held:
         return await self.kept(self.arrays, self.columns, key, make)
@@ -200,7 +205,7 @@ class _Explorer:
             parts = bool(collection.fields)
         except EmbedexError:
             parts = False
-        against = self.questions.can_ask()
+        against = self.questions.can_ask
         embeddings = [
             {"name": name, "encoder": each.name, "dimension": each.dimension}
             for name, each in collection.embeddings.items()
@@ -357,7 +362,7 @@ def _add_columns(app: FastAPI, explorer: _Explorer) -> None:
 
 
 def _add_records(app: FastAPI, explorer: _Explorer) -> None:
-    """Single records and their pictures. A row is a number, and a picture's name comes from the index: none leads away."""
+    """Single records and their pictures. A row is a number, a picture's name comes from the index: none leads away."""
     index, images = explorer.index, explorer.questions.store.images
 
     @app.get("/api/records/{row}")

@@ -1,4 +1,4 @@
-"""The columns of a collection and of its maps as bytes: one value a record, in the collection's order, little-endian."""
+"""The columns of a collection and of its maps as bytes: a value a record, in the collection's order, little-endian."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def map_rows(stored: StoredMap, index: Index, rows: Mapping[str, int]) -> tuple[
 
 
 def map_arrays(stored: StoredMap, index: Index, rows: Mapping[str, int]) -> dict[str, Held]:
-    """A map's ``places`` (float32, shape (m, 2 or 3)), their ``rows`` (uint32) and whether to ``doubt`` them (uint8)."""
+    """A map's ``places`` (float32, shape (m, 2 or 3)), their ``rows`` (uint32) and which to ``doubt`` (uint8)."""
     import numpy as np
 
     kept, at = map_rows(stored, index, rows)

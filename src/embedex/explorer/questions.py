@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedex import similarity
 from embedex.encoders import registry
-from embedex.errors import EmbedexError, InputError, NothingToCompareError
+from embedex.errors import CollectionError, EmbedexError, InputError, NothingToCompareError
 from embedex.records import JSON, strip_prefix
 from embedex.results import Against, By, Hit
 from embedex.selection import Conditions
@@ -27,6 +27,9 @@ CONDITION_SECONDS = 2.0
 
 CONDITION_MEMORY = "2GB"
 """So much it may take, with the table."""
+
+MOST_UNUSUAL = 50_000
+"""Medians of all pairs take half a minute for so many, and whoever asks after that waits."""
 
 LOOKED_AT = 5_000
 """Of a larger collection so many records, evenly spread, say which fields there are."""
@@ -146,7 +149,17 @@ class Questions:
         return {"basis": self._basis(fused), "hits": [{**hit, "distance": None} for hit in hits]}
 
     def unusual(self, *, k: int, by: By, per_group: bool, map_name: str) -> dict[str, Any]:
-        """The records that are least like all others."""
+        """The records that are least like all others.
+
+        Raises:
+            InputError: there are so many records that all pairs of them take too long.
+        """
+        if len(self.index.ids) > MOST_UNUSUAL:
+            raise InputError(
+                f"What is unusual among {len(self.index.ids):,} records takes long.",
+                allowed=f"Here it is told of up to {MOST_UNUSUAL:,}.",
+                cure=f"Run: embedex unusual {self.collection.folder} --by {by}",
+            )
         name = map_name if by == "map" else ""
         found = self.collection.unusual(k=k, by=by, per_group=per_group, map_name=name)
         return {"caption": found.basis.caption(), "hits": self._hits(found.hits)}
@@ -165,7 +178,20 @@ class Questions:
     # --- questions in words -----------------------------------------------------------------------------------
 
     def ask(self, question: str, *, k: int, against: Against | None) -> dict[str, Any]:
-        """The records that answer a question in words."""
+        """The records that answer a question in words.
+
+        Raises:
+            CollectionError: no question can be answered without fetching a model or paying a service.
+            InputError: not against that.
+        """
+        allowed = self.can_ask
+        if not allowed:
+            raise CollectionError(
+                "Questions in words cannot be answered here.",
+                cure=f'What is missing, this tells: embedex ask {self.collection.folder} "what rolls?"',
+            )
+        if against and against not in allowed:
+            raise InputError(f"A question cannot be held against {against} here.", allowed=f"{', '.join(allowed)}.")
         found = self.collection.ask(question, k=k, against=against, encoder=self._asker)
         hits = [
             {**told, **({"passage": hit.passage, "passage_path": hit.passage_path} if hit.passage else {})}
@@ -182,6 +208,7 @@ class Questions:
             return None
         return registry.again(text)
 
+    @cached_property
     def can_ask(self) -> list[Against]:
         """What questions can be held against, without fetching a model or paying a service; empty for nothing."""
         described = self.collection.embeddings
@@ -192,9 +219,9 @@ class Questions:
                 found = ["passages", "records"] if self.collection.has("passages") else ["records"]
                 if image is not None and image.space == text.space:
                     return ["pictures", *found]
-            if image is not None and (recipe := registry.asker(image)):
-                if not registry.objection(recipe.name, "text"):
-                    found = ["pictures", *found]
+            recipe = registry.asker(image) if image is not None else None
+            if recipe and not registry.objection(recipe.name, "text"):
+                found = ["pictures", *found]
         except EmbedexError:  # embedded by an encoder of somebody's own
             return found
         return found

@@ -86,12 +86,14 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        made = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise InputError(
             f"The explorer cannot listen at {host}, port {port}: {error.strerror or error}.",
             cure="Name another with --port; --port 0 takes one that is free.",
         ) from error
+    # asyncio sends small packets at once only where a socket says that it is TCP's; else each answer waits 40 ms.
+    return socket.socket(made.family, made.type, socket.IPPROTO_TCP, fileno=made.detach())
 
 
 def address(host: str, port: int, token: str) -> str:

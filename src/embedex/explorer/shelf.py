@@ -1,4 +1,4 @@
-"""Answers that are kept for the next one who asks, as bytes, up to a limit; and the lanes in which they are computed."""
+"""Answers that are kept for the next one who asks, as bytes, up to a limit; and lanes in which they are computed."""
 
 from __future__ import annotations
 
