@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -106,7 +107,7 @@ async def measured(name: str, folder: Path, clients: int, seconds: float) -> Non
     try:
         async with Visitor(server.port) as visitor:
             begun, size = time.monotonic(), 0
-            told = {}
+            told: dict[str, Any] = {}
             for path in FIRST:
                 status, body = await visitor.get(path)
                 assert status == 200, (path, status, body[:200])

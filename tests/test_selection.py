@@ -342,3 +342,18 @@ def test_a_letter_is_found_in_either_form() -> None:
     assert selection.find(apart.upper(), ["1", "2"], ["x", composed]) == 1
     assert selection.find(apart, [composed, apart], ["1", "2"]) == 1, "an id goes by its very letters first"
     assert selection.find(apart, ["1", "2"], [composed.upper(), composed]) == 1
+
+
+def test_a_table_answers_many_conditions_and_stops_the_endless_ones() -> None:
+    names = [f"thing {number}" for number in range(50)]
+    records = [Record(str(number), {"size": number}) for number in range(50)]
+    table = selection.Conditions(records, names=names, groups=[None] * 50, memory="1GB")
+    try:
+        assert table.where("size < 3").tolist() == [True] * 3 + [False] * 47
+        with pytest.raises(InputError, match="takes longer than"):
+            table.where("(SELECT count(*) FROM range(1000000000000) t(x) WHERE x % 7 = 3) > 0", seconds=0.2)
+        with pytest.raises(InputError, match="Out of Memory"):
+            table.where("(SELECT length(string_agg(repeat('x', 1000000), '')) FROM range(100000)) > 0", seconds=20)
+        assert table.where("_name LIKE '%9'", seconds=20).sum() == 5, "the next one is answered all the same"
+    finally:
+        table.close()

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from embedex import calibration, creation, projection, selection, tokens, vectors
 from embedex.clusters import Method as ClusterMethod
 from embedex.encoders import features
 from embedex.encoders.base import Encoder, EncoderDescription, Setting
+from embedex.errors import InputError
 from embedex.holdings import IMAGE_WEIGHT, Holdings, Weights
 from embedex.progress import Progress, counter
 from embedex.questions import answers, clustering, field_weights, likeness, maps, probing, reasons, trust
@@ -20,6 +22,7 @@ from embedex.records import Record, Strictness
 from embedex.results import (
     Against,
     Answers,
+    Basis,
     By,
     Clusters,
     Comparison,
@@ -39,6 +42,10 @@ from embedex.results import (
 )
 from embedex.store import Index, Manifest, Store
 from embedex.vectors import EmbedReport
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["HEATMAP_SIDE", "IMAGE_WEIGHT", "Collection", "EmbedReport", "Progress", "Weights"]
 

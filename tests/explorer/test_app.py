@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from embedex.collection import Collection
+from embedex.errors import InputError
 from embedex.records import JsonPath
 
 pytest.importorskip("fastapi", reason="the extra explore is not installed")
@@ -23,7 +24,7 @@ from embedex.explorer import app as explorer_app
 from embedex.explorer import guard, thumbnails
 
 if TYPE_CHECKING:
-    from tests.conftest import Museum
+    from conftest import Museum
 
 BASE = "http://127.0.0.1:8765"
 
@@ -196,7 +197,9 @@ def test_thumbnails_stand_in_their_cells_and_are_drawn_once(
             ground = Image.open(item.picture).convert("RGBA").getpixel((2, 60))
             assert isinstance(ground, tuple)
             assert max(abs(a - b) for a, b in zip(corner, ground, strict=True)) < 24
-    assert sheet.getpixel((40 % 32 * 64 + 32, 40 // 32 * 64 + 32))[3] == 0
+    empty = sheet.getpixel((40 % 32 * 64 + 32, 40 // 32 * 64 + 32))
+    assert isinstance(empty, tuple)
+    assert empty[3] == 0
     (kept,) = (folder / thumbnails.FOLDER).iterdir()
     before = kept.stat().st_mtime_ns
     assert client.get("/api/thumbnails/0.webp").content == answer.content == kept.read_bytes()
@@ -357,7 +360,17 @@ def test_parts_of_the_heatmap_go_down_to_a_pair(client: TestClient, collection: 
         {"size": 1025},
         {"by": "map"},
     ):
-        refused(client.get("/api/heatmap", params=params), 400)  # type: ignore[arg-type]
+        refused(client.get("/api/heatmap", params=params), 400)
+
+
+def test_vectors_are_what_questions_compare(collection: Collection) -> None:
+    rows, vectors, basis = collection.vectors(by="text", centred=True)
+    assert rows.tolist() == list(range(40))
+    assert basis.count == 40
+    hit = collection.similar(collection.ids[4], k=1).hits[0]
+    assert float(vectors[4] @ vectors[row_of(collection, hit.item.id)]) == pytest.approx(hit.score)
+    with pytest.raises(InputError, match="no vectors"):
+        collection.vectors(by="map")
 
 
 def test_shared_cells_are_means_over_tiles() -> None:

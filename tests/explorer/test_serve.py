@@ -24,7 +24,7 @@ from embedex.explorer import serve
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.conftest import Museum
+    from conftest import Museum
 
 
 def started(museum: Museum, *more: str) -> tuple[subprocess.Popen[str], str]:

@@ -149,7 +149,8 @@ class _Explorer:
         def work() -> Held:
             return shelf.get(key) or shelf.put(key, make())
 
-        return shelf.get(key) or await lane.run(work)
+        held = shelf.get(key)
+        return held if held is not None else await lane.run(work)
 
     async def array(self, key: Hashable, make: Callable[[], Held]) -> Held:
         return await self.kept(self.arrays, self.columns, key, make)
