@@ -1,0 +1,292 @@
+/** Every pair of records as a square of scores: zoom by asking for a smaller part, down to single pairs. */
+
+import * as api from "./api";
+import { type Theme, ramp } from "./colours";
+import { h, later, put } from "./dom";
+import type { By } from "./state";
+
+const LEAST = 16; // the fewest records across
+const FINEST = 1024;
+
+export interface HeatmapOptions {
+  bys: { by: By; label: string }[];
+  name(row: number): string;
+  onPair(first: number, second: number): void;
+  onSquare(square: [number, number, number] | null): void;
+  onBy(by: By): void;
+}
+
+export class Heatmap {
+  readonly element: HTMLElement;
+  private readonly canvas = h("canvas", { tabindex: "0", role: "application" });
+  private readonly told = h("p", { class: "pair", role: "status", "aria-live": "polite" });
+  private readonly scale = h("div", { class: "scale" });
+  private readonly choice: HTMLSelectElement;
+  private readonly trouble = h("p", { class: "trouble", role: "alert" });
+  private order: Uint32Array = new Uint32Array(0);
+  private by: By | null = null;
+  private span = 1;
+  private left = 0;
+  private top = 0;
+  private tile: { from: number; to: number; square: api.Square; image: HTMLCanvasElement } | null = null;
+  private theme: Theme = "light";
+  private asking: AbortController | null = null;
+  private pointer: [number, number] | null = null;
+
+  constructor(private readonly options: HeatmapOptions) {
+    this.choice = h("select", { "aria-label": "Compared by", onchange: () => options.onBy(this.choice.value as By) },
+      ...options.bys.map((each) => h("option", { value: each.by }, each.label)));
+    this.canvas.setAttribute("aria-label", "All pairs. Arrow keys move, plus and minus zoom, 0 shows all, Enter opens the pair in the middle.");
+    const button = (label: string, text: string, call: () => void) => h("button", { type: "button", class: "square", "aria-label": label, title: label, onclick: call }, text);
+    this.element = h("section", { class: "heatmap", "aria-label": "All pairs" },
+      h("div", { class: "heatmap-bar" },
+        h("label", {}, "Compared ", this.choice),
+        h("span", { class: "buttons" },
+          button("Zoom in", "+", () => this.zoom(0.5, 0.5, 0.5)), button("Zoom out", "−", () => this.zoom(2, 0.5, 0.5)),
+          button("Show all pairs", "⤢", () => this.place(0, 0, this.order.length))),
+        this.scale),
+      this.trouble, h("div", { class: "heatmap-room" }, this.canvas), this.told);
+    this.listen();
+    new ResizeObserver(() => this.paint()).observe(this.element);
+  }
+
+  async show(by: By, square: [number, number, number] | null, theme: Theme): Promise<void> {
+    const dark = this.theme !== theme;
+    this.theme = theme;
+    if (this.by === by && this.order.length) {
+      if (dark && this.tile) this.tile.image = this.drawn(this.tile.square);
+      this.paint();
+      return;
+    }
+    this.by = by;
+    this.choice.value = by;
+    this.tile = null;
+    try {
+      this.order = await api.order(by);
+    } catch (error) {
+      this.refuse(error);
+      return;
+    }
+    const n = this.order.length;
+    const [left, top, span] = square ?? [0, 0, n];
+    this.place(left, top, span, false);
+  }
+
+  private refuse(error: unknown): void {
+    if (error instanceof DOMException && error.name === "AbortError") return;
+    this.trouble.textContent = error instanceof api.Refused ? `${error.message} ${error.cure}` : String(error);
+  }
+
+  private place(left: number, top: number, span: number, tell = true): void {
+    const n = this.order.length;
+    this.span = Math.min(Math.max(span, Math.min(LEAST, n)), n);
+    this.left = Math.min(Math.max(left, 0), n - this.span);
+    this.top = Math.min(Math.max(top, 0), n - this.span);
+    this.paint();
+    this.ask();
+    if (tell) this.options.onSquare(this.span >= n ? null : [this.left, this.top, this.span]);
+  }
+
+  private zoom(by: number, across: number, down: number): void {
+    const span = Math.min(Math.max(this.span * by, Math.min(LEAST, this.order.length)), this.order.length);
+    this.place(this.left + (this.span - span) * across, this.top + (this.span - span) * down, span);
+  }
+
+  // the server gives squares on the diagonal: the smallest that holds what is seen
+  private readonly ask = later(120, () => {
+    const by = this.by;
+    if (!by) return;
+    const n = this.order.length;
+    let from = Math.floor(Math.min(this.left, this.top));
+    let to = Math.min(Math.ceil(Math.max(this.left, this.top) + this.span), n);
+    if (to - from < LEAST) [from, to] = [Math.max(0, to - LEAST), Math.min(n, Math.max(to, LEAST))];
+    const old = this.tile;
+    if (old && old.from <= from && old.to >= to && old.square.size >= old.to - old.from) return; // already one cell a pair
+    if (old && old.from === from && old.to === to) return;
+    this.asking?.abort();
+    const asking = (this.asking = new AbortController());
+    const size = Math.max(LEAST, Math.min(to - from, FINEST));
+    api.square(by, from, to, size, asking.signal).then(
+      (square) => {
+        this.trouble.textContent = "";
+        this.tile = { from, to, square, image: this.drawn(square) };
+        const [low, high] = [square.low.toFixed(2), square.high.toFixed(2)];
+        put(this.scale, h("span", {}, low), h("i", { "aria-hidden": "true" }), h("span", {}, high));
+        const bar = this.scale.querySelector("i") as HTMLElement;
+        bar.style.background = `linear-gradient(90deg, ${[0, 0.25, 0.5, 0.75, 1].map((t) => `rgb(${this.tint(t).map(Math.round).join(" ")})`).join(",")})`;
+        this.paint();
+        this.tell();
+      },
+      (error: unknown) => this.refuse(error),
+    );
+  });
+
+  private tint(share: number): readonly [number, number, number] {
+    const ground = this.theme === "dark" ? [21, 25, 30] : [255, 255, 255];
+    if (share < 0.25) {
+      const first = ramp(0, this.theme);
+      const t = share / 0.25;
+      return [0, 1, 2].map((each) => (ground[each] as number) + ((first[each] as number) - (ground[each] as number)) * t) as unknown as [number, number, number];
+    }
+    return ramp((share - 0.25) / 0.75, this.theme);
+  }
+
+  private drawn(square: api.Square): HTMLCanvasElement {
+    const image = h("canvas", { width: square.size, height: square.size });
+    const pen = image.getContext("2d") as CanvasRenderingContext2D;
+    const data = pen.createImageData(square.size, square.size);
+    const tints = Array.from({ length: 256 }, (_, value) => this.tint(value / 255));
+    for (let at = 0; at < square.values.length; at += 1) {
+      data.data.set(tints[square.values[at] as number] as unknown as number[], at * 4);
+      data.data[at * 4 + 3] = 255;
+    }
+    pen.putImageData(data, 0, 0);
+    return image;
+  }
+
+  private paint(): void {
+    const room = this.canvas.parentElement as HTMLElement;
+    const side = Math.floor(Math.min(room.clientWidth, room.clientHeight));
+    if (side < 10) return;
+    const ratio = window.devicePixelRatio || 1;
+    this.canvas.style.width = this.canvas.style.height = `${side}px`;
+    if (this.canvas.width !== Math.round(side * ratio)) this.canvas.width = this.canvas.height = Math.round(side * ratio);
+    const pen = this.canvas.getContext("2d") as CanvasRenderingContext2D;
+    const whole = this.canvas.width;
+    pen.clearRect(0, 0, whole, whole);
+    const tile = this.tile;
+    if (tile) {
+      const each = tile.square.size / (tile.to - tile.from);
+      pen.imageSmoothingEnabled = this.span * 2 > whole;
+      pen.drawImage(tile.image, (this.left - tile.from) * each, (this.top - tile.from) * each, this.span * each, this.span * each, 0, 0, whole, whole);
+    }
+    const cell = whole / this.span;
+    if (cell >= 11 * ratio) this.names(pen, cell, ratio);
+    if (this.pointer) {
+      const [across, down] = this.pairAt(...this.pointer);
+      const ink = this.theme === "dark" ? "#ffffff" : "#1b2026";
+      pen.strokeStyle = ink;
+      pen.globalAlpha = 0.35;
+      pen.lineWidth = ratio;
+      const [x, y] = [(across - this.left) * cell, (down - this.top) * cell];
+      pen.strokeRect(x, 0, cell, whole);
+      pen.strokeRect(0, y, whole, cell);
+      pen.globalAlpha = 1;
+      pen.lineWidth = 2 * ratio;
+      if (cell > 3) pen.strokeRect(x, y, cell, cell);
+    }
+  }
+
+  /** When single pairs are seen, names of the lines stand at the left and of the columns at the top. */
+  private names(pen: CanvasRenderingContext2D, cell: number, ratio: number): void {
+    const dark = this.theme === "dark";
+    pen.font = `${11 * ratio}px system-ui, 'Liberation Sans', sans-serif`;
+    pen.textBaseline = "middle";
+    const write = (text: string) => {
+      pen.lineWidth = 3 * ratio;
+      pen.strokeStyle = dark ? "#15191e" : "#ffffff";
+      pen.fillStyle = dark ? "#eceff3" : "#1b2026";
+      pen.strokeText(text, 0, 0);
+      pen.fillText(text, 0, 0);
+    };
+    const name = (at: number) => this.options.name(this.order[at] as number).slice(0, 22);
+    for (let at = Math.ceil(this.top); at < this.top + this.span && at < this.order.length; at += 1) {
+      pen.save();
+      pen.translate(4 * ratio, (at - this.top + 0.5) * cell);
+      write(name(at));
+      pen.restore();
+    }
+    for (let at = Math.ceil(this.left); at < this.left + this.span && at < this.order.length; at += 1) {
+      pen.save();
+      pen.translate((at - this.left + 0.5) * cell, 4 * ratio);
+      pen.rotate(Math.PI / 2);
+      write(name(at));
+      pen.restore();
+    }
+  }
+
+  private pairAt(x: number, y: number): [number, number] {
+    const side = this.canvas.clientWidth || 1;
+    const n = this.order.length - 1;
+    return [Math.min(Math.floor(this.left + (x / side) * this.span), n), Math.min(Math.floor(this.top + (y / side) * this.span), n)];
+  }
+
+  private tell(): void {
+    if (!this.pointer || !this.order.length) {
+      put(this.told, `${this.order.length.toLocaleString("en-GB")} records in drawn order. Point at a pair; scroll to zoom; click to open it.`);
+      return;
+    }
+    const [across, down] = this.pairAt(...this.pointer);
+    const tile = this.tile;
+    let score = "";
+    if (tile && across >= tile.from && across < tile.to && down >= tile.from && down < tile.to) {
+      const each = tile.square.size / (tile.to - tile.from);
+      const value = tile.square.values[Math.floor((down - tile.from) * each) * tile.square.size + Math.floor((across - tile.from) * each)];
+      if (value !== undefined) score = `${each < 1 ? "about " : ""}${(tile.square.low + (value / 255) * (tile.square.high - tile.square.low)).toFixed(2)}`;
+    }
+    put(this.told, h("b", {}, this.options.name(this.order[down] as number)), " and ", h("b", {}, this.options.name(this.order[across] as number)), score && `: ${score}`);
+  }
+
+  private listen(): void {
+    const canvas = this.canvas;
+    let drag: { x: number; y: number; left: number; top: number; moved: boolean } | null = null;
+    const point = (event: MouseEvent): [number, number] => {
+      const box = canvas.getBoundingClientRect();
+      return [event.clientX - box.left, event.clientY - box.top];
+    };
+    canvas.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      const [x, y] = point(event);
+      this.zoom(Math.exp(Math.max(-1, Math.min(1, event.deltaY * 0.004))), x / canvas.clientWidth, y / canvas.clientHeight);
+    }, { passive: false });
+    canvas.addEventListener("pointerdown", (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      drag = { x: event.clientX, y: event.clientY, left: this.left, top: this.top, moved: false };
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      this.pointer = point(event);
+      if (drag) {
+        const [dx, dy] = [event.clientX - drag.x, event.clientY - drag.y];
+        if (Math.hypot(dx, dy) > 4) drag.moved = true;
+        if (drag.moved) {
+          const each = this.span / canvas.clientWidth;
+          this.place(drag.left - dx * each, drag.top - dy * each, this.span);
+        }
+      }
+      this.paint();
+      this.tell();
+    });
+    canvas.addEventListener("pointerup", (event) => {
+      if (drag && !drag.moved) this.open(point(event));
+      drag = null;
+    });
+    canvas.addEventListener("pointerleave", () => {
+      this.pointer = null;
+      this.paint();
+      this.tell();
+    });
+    canvas.addEventListener("dblclick", (event) => {
+      const [x, y] = point(event);
+      this.zoom(0.4, x / canvas.clientWidth, y / canvas.clientHeight);
+    });
+    canvas.addEventListener("keydown", (event) => {
+      const step = this.span / 8;
+      const moves: Record<string, () => void> = {
+        ArrowLeft: () => this.place(this.left - step, this.top, this.span), ArrowRight: () => this.place(this.left + step, this.top, this.span),
+        ArrowUp: () => this.place(this.left, this.top - step, this.span), ArrowDown: () => this.place(this.left, this.top + step, this.span),
+        "+": () => this.zoom(0.6, 0.5, 0.5), "=": () => this.zoom(0.6, 0.5, 0.5), "-": () => this.zoom(1.7, 0.5, 0.5),
+        "0": () => this.place(0, 0, this.order.length), Enter: () => this.open([canvas.clientWidth / 2, canvas.clientHeight / 2]),
+      };
+      const move = moves[event.key];
+      if (!move || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      move();
+    });
+  }
+
+  private open(at: [number, number]): void {
+    if (!this.order.length) return;
+    const [across, down] = this.pairAt(...at);
+    this.options.onPair(this.order[down] as number, this.order[across] as number);
+  }
+}

@@ -1,0 +1,57 @@
+/** A record's JSON as a tree that opens and closes; large parts are built when they are opened. */
+
+import { counted, h } from "./dom";
+
+const OPEN_BELOW = 12; // a part with fewer values is open at the start
+const AT_ONCE = 100;
+
+export function tree(data: unknown): HTMLElement {
+  if (data === null || typeof data !== "object") return h("div", { class: "tree" }, value(data));
+  return h("div", { class: "tree" }, children(data as object, 0));
+}
+
+function value(data: unknown): HTMLElement {
+  if (data === null) return h("span", { class: "v none" }, "none");
+  if (typeof data === "string") return h("span", { class: "v text" }, data === "" ? "(empty)" : data);
+  if (typeof data === "boolean") return h("span", { class: "v" }, data ? "yes" : "no");
+  return h("span", { class: "v number" }, String(data));
+}
+
+function size(data: unknown): number {
+  if (data === null || typeof data !== "object") return 1;
+  return Object.values(data).reduce((sum: number, each) => (sum > 200 ? sum : sum + size(each)), 0);
+}
+
+function flat(data: unknown): boolean {
+  return Array.isArray(data) && data.length <= 12 && data.every((each) => each === null || typeof each !== "object") && JSON.stringify(data).length < 90;
+}
+
+function children(data: object, depth: number): HTMLElement {
+  const entries = Object.entries(data);
+  const list = h("ul", {});
+  const more = (from: number) => {
+    for (const [name, each] of entries.slice(from, from + AT_ONCE)) list.append(line(Array.isArray(data) ? String(Number(name) + 1) : name, each, depth));
+    const left = entries.length - from - AT_ONCE;
+    if (left <= 0) return;
+    const button = h("button", { class: "plain", type: "button", onclick: () => { button.parentElement?.remove(); more(from + AT_ONCE); } }, `show ${Math.min(left, AT_ONCE)} more of ${left.toLocaleString("en-GB")}`);
+    list.append(h("li", {}, button));
+  };
+  more(0);
+  return list;
+}
+
+function line(name: string, data: unknown, depth: number): HTMLElement {
+  const label = h("span", { class: "k" }, name);
+  if (data === null || typeof data !== "object") return h("li", {}, label, value(data));
+  if (flat(data)) return h("li", {}, label, h("span", { class: "v" }, (data as unknown[]).map((each) => (each === null ? "none" : String(each))).join(", ") || "(empty)"));
+  const count = Object.keys(data).length;
+  if (count === 0) return h("li", {}, label, h("span", { class: "v none" }, "(empty)"));
+  const part = h("details", {}, h("summary", {}, label, h("span", { class: "count" }, counted(count, Array.isArray(data) ? "item" : "field"))));
+  const fill = () => part.childElementCount === 1 && part.append(children(data, depth + 1));
+  part.addEventListener("toggle", () => part.open && fill());
+  if (depth < 1 && size(data) < OPEN_BELOW) {
+    part.open = true;
+    fill();
+  }
+  return h("li", {}, part);
+}
