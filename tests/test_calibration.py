@@ -31,6 +31,7 @@ def every_pair(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
 @pytest.mark.parametrize("count", [2, 3, 65, 130])
 def test_every_pair_is_counted_once(count: int, tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "TILE", tile)
+    monkeypatch.setattr(calibration, "EXACT_PAIRS", 0)
     vectors = unit(count)
     found = calibration.distribution(vectors)
     assert (found.pairs, found.sampled) == (count * (count - 1) // 2, False)
@@ -39,7 +40,23 @@ def test_every_pair_is_counted_once(count: int, tile: int, monkeypatch: pytest.M
     assert np.abs(np.cumsum(found.counts) - np.cumsum(expected)).max() <= max(2, 0.001 * found.pairs)
 
 
-def test_a_percentile_is_the_share_of_pairs_that_score_less_and_its_error_is_told() -> None:
+def test_few_pairs_are_counted_one_by_one() -> None:
+    vectors = unit(30)
+    found, pairs = calibration.distribution(vectors), np.sort(every_pair(vectors))
+    assert found.error == 0
+    between = (pairs[1:] + pairs[:-1]) / 2
+    wide = np.diff(pairs) > 1e-5  # closer scores are equal but for rounding
+    told = found.percentiles(between.astype(np.float32))
+    np.testing.assert_allclose(told[wide], (100 * np.arange(1, len(pairs)) / len(pairs))[wide], atol=1e-9)
+    three = calibration.distribution(unit(3))
+    asked = np.sort(every_pair(unit(3))).astype(np.float32)
+    np.testing.assert_allclose(three.percentiles(asked), [0, 100 / 3, 200 / 3])  # no pair is lower than itself
+
+
+def test_a_percentile_is_the_share_of_pairs_that_score_less_and_its_error_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(calibration, "EXACT_PAIRS", 0)
     vectors = unit(200)
     found, pairs = calibration.distribution(vectors), every_pair(vectors)
     asked = np.linspace(-1, 1, 501).astype(np.float32)
@@ -50,8 +67,11 @@ def test_a_percentile_is_the_share_of_pairs_that_score_less_and_its_error_is_tol
     assert found.percentiles(np.asarray([-1, 1, 1.0001], np.float32)).tolist() == [0, 100, 100]
 
 
-def test_records_that_are_all_equal_leave_everything_open_and_say_so() -> None:
-    found = calibration.distribution(np.repeat(unit(1), 5, axis=0))
+def test_records_that_are_all_equal_leave_everything_open_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    equal = np.repeat(unit(1), 5, axis=0)
+    assert calibration.distribution(equal).percentiles(np.ones(1, np.float32)).tolist() == [0]
+    monkeypatch.setattr(calibration, "EXACT_PAIRS", 0)
+    found = calibration.distribution(equal)
     assert (found.pairs, found.error) == (10, 100)
 
 

@@ -6,6 +6,7 @@ Reads what a person typed, and adds vectors. What the words' vectors are is the 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _OPERATOR = re.compile(r"\s+([+\-\N{MINUS SIGN}])\s+")
+_MARK = re.compile(r"([+\-\N{MINUS SIGN}])")
 _FIRST_SIGN = re.compile(r"\s*([+\-\N{MINUS SIGN}])\s+")
 _QUOTED = re.compile(r'"([^"]*)"(?=\s|$)')
 
@@ -95,6 +97,8 @@ def terms(query: str, ids: Sequence[str], names: Sequence[str]) -> list[tuple[in
                 at = end
                 break
         else:
+            if not part.quoted and (apart := spaced(part.text, ids, names)):
+                raise needs_spaces(part.text, apart)
             close = [] if part.quoted else selection.close(part.text, ids, names, ALIKE)
             if close:
                 raise UnknownRecordError(
@@ -104,6 +108,36 @@ def terms(query: str, ids: Sequence[str], names: Sequence[str]) -> list[tuple[in
             found.append((part.sign, part.text))
             at += 1
     return found
+
+
+def spaced(query: str, ids: Sequence[str], names: Sequence[str]) -> str:
+    """A sum typed without spaces as it should stand, or ``""`` where its terms are not all records.
+
+    Example:
+        >>> spaced("ho-oh-lugia+mew", ["1", "2", "3"], ["ho-oh", "lugia", "mew"])
+        'ho-oh - lugia + mew'
+    """
+    pieces = _MARK.split(query)
+    found, at = [], 0
+    while at < len(pieces):
+        for end in range(len(pieces), at, -2):
+            text = "".join(pieces[at:end]).strip()
+            if text and selection.rows(text, ids, names):
+                found.append(text)
+                break
+        else:
+            return ""
+        found += pieces[end : end + 1]
+        at = end + 1
+    return " ".join(found) if len(found) > 1 else ""
+
+
+def needs_spaces(query: str, apart: str) -> UnknownRecordError:
+    """The error where a sum was typed without spaces; `apart` as `spaced` gives it."""
+    return UnknownRecordError(
+        f"No record has the id or name {query!r}.",
+        cure=f"A + or - of a sum stands between spaces: {shlex.quote(apart)}",
+    )
 
 
 def total(vectors: NDArray[np.float32], signs: Sequence[int]) -> NDArray[np.float32]:
@@ -124,7 +158,10 @@ def total(vectors: NDArray[np.float32], signs: Sequence[int]) -> NDArray[np.floa
     summed = np.asarray(signs, np.float32) @ vectors
     length = float(np.linalg.norm(summed))
     if length < 1e-4:
-        raise InputError("The terms cancel each other out: nothing is left to compare.")
+        raise InputError(
+            "The terms cancel each other out: nothing is left to compare.",
+            cure="Leave out what is both added and taken away, or add another term: a - b + c",
+        )
     return np.asarray(summed / length, np.float32)
 
 

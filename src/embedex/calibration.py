@@ -1,7 +1,8 @@
 """What a score is worth in its collection: its percentile among all pairs, its z-score in a group, hubs.
 
-All pairs are counted into a histogram, tile by tile; beyond `EXACT_RECORDS` records a random sample of them. Memory
-does not grow with the pairs, and every percentile comes with a bound on its error.
+Of few records every score is kept; of more, all pairs are counted into a histogram, tile by tile; beyond
+`EXACT_RECORDS` records a random sample of them. Memory does not grow with the pairs, and every percentile comes with a
+bound on its error.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 BINS = 200_000
 """Bins of the histogram, from -1 to 1: each is 0.00001 wide."""
+
+EXACT_PAIRS = 100_000
+"""Up to so many pairs, of 447 records, every score is kept as it is, and percentiles are counted: no bin blurs them."""
 
 EXACT_RECORDS = 20_000
 """Up to so many records every pair is counted: 200 million take a second or two."""
@@ -45,10 +49,12 @@ class Distribution:
     Attributes:
         counts: int64, shape (BINS,): how many pairs have a score in each bin.
         sampled: whether the pairs are a random sample.
+        scores: float32, shape (pairs,), ascending: every pair's; None beyond `EXACT_PAIRS`.
     """
 
     counts: NDArray[np.int64]
     sampled: bool
+    scores: NDArray[np.float32] | None = None
 
     @property
     def pairs(self) -> int:
@@ -60,14 +66,25 @@ class Distribution:
         """The most that a percentile may be off, in percentile points.
 
         Within its bin the place of a score is not known, so it may be off by the share of the fullest bin; a sample
-        also by `sampling_error`, with `CONFIDENCE`.
+        also by `sampling_error`, with `CONFIDENCE`. Where every score is kept it is 0.
         """
+        if self.scores is not None:
+            return 0.0
         bins = 100 * float(self.counts.max()) / max(1, self.pairs)
         return bins + (sampling_error(self.pairs) if self.sampled else 0.0)
 
     def percentiles(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
-        """For each score the share of pairs with a lower one, 0 to 100; within a bin, pairs count as spread evenly."""
+        """For each score the share of pairs with a lower one, 0 to 100.
+
+        Where every score is kept they are counted, and those within `ROUNDING` are equal; else pairs count as spread
+        evenly within a bin.
+        """
         import numpy as np
+
+        if self.scores is not None:
+            lower = np.searchsorted(self.scores, np.asarray(scores, np.float64) - ROUNDING)
+            exact: NDArray[np.float64] = lower * (100 / max(1, len(self.scores)))
+            return exact
 
         below = np.concatenate([[0], np.cumsum(self.counts)])
         places = (np.asarray(scores, np.float64) + 1) * (BINS / 2)
@@ -105,6 +122,11 @@ def distribution(vectors: NDArray[np.float32], *, seed: int = 0) -> Distribution
         vectors: unit vectors, shape (n, d), with n at least 2.
         seed: of the sample.
     """
+    import numpy as np
+
+    if len(vectors) * (len(vectors) - 1) // 2 <= EXACT_PAIRS:
+        scores = np.sort((vectors @ vectors.T)[np.triu_indices(len(vectors), 1)])
+        return Distribution(_binned(scores), False, scores)
     sampled = len(vectors) > EXACT_RECORDS
     return Distribution(sampled_counts(vectors, seed) if sampled else all_counts(vectors), sampled)
 

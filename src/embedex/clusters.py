@@ -59,7 +59,7 @@ def kmeans(vectors: NDArray[np.float32], count: int, *, seed: int = 0) -> NDArra
     import numpy as np
 
     if not 2 <= count <= len(vectors):
-        raise InputError(f"{count} clusters of {counted(len(vectors))}.", allowed=f"From 2 to {len(vectors)}.")
+        raise InputError(f"{count} clusters of {counted(len(vectors))}.", allowed=f"-n is from 2 to {len(vectors)}.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -85,7 +85,14 @@ def hdbscan(vectors: NDArray[np.float32], least: int) -> NDArray[np.int64]:
     import numpy as np
 
     if not 2 <= least <= len(vectors):
-        raise InputError(f"Clusters of {least} of {counted(len(vectors))}.", allowed=f"From 2 to {len(vectors)}.")
+        few = len(vectors) < least
+        raise InputError(
+            f"No cluster of at least {least} records can be had of {counted(len(vectors))}."
+            if few
+            else f"A cluster of at least {counted(least)} is none.",
+            allowed=f"--least is from 2 to {len(vectors)}.",
+            cure=f"Ask for smaller ones: --least {max(2, len(vectors) // 2)}" if few else "For example: --least 2",
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -347,6 +347,8 @@ class Holdings:
 
             measured = a_map.fidelity and a_map.fidelity.part(order)
             return Compared(rows[order], a_map.coordinates[order], map_basis, measured)
+        if by == "fused" and not any(self.index.pictures):  # told before a text that is not embedded either
+            raise self.not_embedded("image")
         parts = [
             self.embeddings(name) if weights is None or name == "image" else self.weighted(weights)
             for name in files_of(by)
@@ -435,6 +437,11 @@ class Holdings:
 
     def not_embedded(self, name: str) -> CollectionError:
         """The error where there are no embeddings of that name."""
+        if name == "image" and not any(self.index.pictures):
+            return CollectionError(
+                f"The collection in {self.folder} has no pictures.",
+                cure="Compare by text (--by text), or make it anew with pictures: embedex new ... --images FOLDER",
+            )
         told = "pictures have" if name == "image" else "text has"
         return CollectionError(
             f"The {told} not been embedded in {self.folder}.", cure=f"Run: embedex embed {self.folder}"
@@ -450,6 +457,13 @@ class Holdings:
         if self.index.pictures[row] is None:
             return NothingToCompareError(f"{name} has no picture in this collection.", cure="Ask by text instead.")
         return NothingToCompareError(f"{name} has a picture without an embedding: it is new or broken.", cure=embed)
+
+    def without_picture(self, where: str, everything: bool, by: By) -> str:
+        """A note of the records that are asked about and have no picture, where pictures are compared."""
+        if by not in ("image", "fused"):
+            return ""
+        without = sum(self.index.pictures[row] is None for row in self.chosen(where, everything).nonzero()[0].tolist())
+        return f"{counted(without)} without a picture" if without else ""
 
     def wider(self, where: str, everything: bool) -> str:
         """What to do where a question leaves no record."""

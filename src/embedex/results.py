@@ -124,7 +124,8 @@ class CalibrationBasis:
         """What the columns mean in few words; with a `query`, or of unusual records."""
         which = f"{self.pairs:,} pairs drawn at random" if self.sampled else f"all {self.pairs:,} pairs"
         middle = "the query's mean score in that group" if query else "its group's mean median"
-        parts = [f"percentile: share of {which} with a lower score, ± {max(self.error, 0.001):.3f}"]
+        off = f", ± {max(self.error, 0.001):.3f}" if self.error else ""
+        parts = [f"percentile: share of {which} with a lower score{off}"]
         parts += [f"z: standard deviations from {middle}"]
         parts += [f"mutual: each among the other's {self.neighbours} nearest"] if query else []
         return " · ".join([*parts, f"hub: how often among others' {self.neighbours} nearest, 1 is average"])

@@ -293,7 +293,8 @@ def find(query: str, ids: Sequence[str], names: Sequence[str]) -> int:
     if len(found) == 1:
         return found[0]
     if found:
-        shown = ", ".join(ids[row] for row in found[:8])
+        more = f" and {len(found) - 8:,} more" if len(found) > 8 else ""
+        shown = ", ".join(ids[row] for row in found[:8]) + more
         raise UnknownRecordError(f"{len(found)} records are called {query!r}.", cure=f"Say which by its id: {shown}")
     perhaps = close(query, ids, names)
     raise UnknownRecordError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING
 
 from embedex.cli.output import Cell, Table
@@ -302,17 +303,16 @@ def _ids(items: Sequence[Item]) -> str:
 
 
 def disagreement(result: Disagreement) -> Table:
-    """The pairs that one side calls close and the other far; in CSV with ids and scores."""
+    """The pairs that one side calls close and the other far, with their ids; in CSV with scores."""
     rows: list[list[Cell]] = []
     full: list[list[Cell]] = []
     for close, pairs in (("text", result.near_in_text), ("picture", result.near_in_image)):
         for pair in pairs:
-            percentiles: list[Cell] = [pair.text_percentile, pair.image_percentile]
-            rows.append([close, pair.rank, pair.first.name, pair.second.name, *percentiles])
-            scores: list[Cell] = [pair.text, pair.image]
-            full.append([*rows[-1], pair.first.id, pair.second.id, *scores])
-    columns = ["close in", "rank", "first", "second", "text percentile", "picture percentile"]
-    wide = Table([*columns, "first id", "second id", "text score", "picture score"], full)
+            both: list[Cell] = [pair.first.name, pair.first.id, pair.second.name, pair.second.id]
+            rows.append([close, pair.rank, *both, pair.text_percentile, pair.image_percentile])
+            full.append([*rows[-1], pair.text, pair.image])
+    columns = ["close in", "rank", "first", "first id", "second", "second id", "text percentile", "picture percentile"]
+    wide = Table([*columns, "text score", "picture score"], full)
     return Table(columns, rows, _agreement(result), result, wide)
 
 
@@ -338,7 +338,7 @@ def _agreement(result: Disagreement) -> str:
 
 
 def quality(result: Quality) -> Table:
-    """Each group's amount of data, its similarity, and how much of a low one that explains."""
+    """Each group's amount of data, its similarity, and how much of a low one that explains; without groups, of all."""
     columns = ["group", "records", "characters", "missing fields", "median score", "shift", "expected", "explained"]
     rows: list[list[Cell]] = [
         [
@@ -359,6 +359,9 @@ def quality(result: Quality) -> Table:
     told = [
         f"rank correlation of the median score with length {by_length or '–'}, with missing fields {by_missing or '–'}",
         f"both explain {'nothing' if result.r_squared is None else f'{result.r_squared:.0%}'} of its variance",
+    ]
+    caption = " · ".join([result.basis.caption(), *told])
+    groups = [
         "shift: from the other groups' mean",
         "expected: from length and missing fields alone, fitted to the other groups",
     ]
@@ -367,7 +370,15 @@ def quality(result: Quality) -> Table:
         {**{each.name: getattr(group, each.name) for each in fields(group)}, "explained": group.explained}
         for group in result.groups
     ]
-    return Table(columns, rows, " · ".join([result.basis.caption(), *told]), whole, Table(columns, exact))
+    if not result.groups:  # nothing to be shifted from
+        columns = columns[:5]
+        length, missing, middle = (
+            median(map(float, each)) for each in (result.lengths, result.missing, result.medians)
+        )
+        rows = [["all", len(result.items), round(length), f"{missing:g}", middle]]
+        exact = [["all", len(result.items), length, missing, middle]]
+        return Table(columns, rows, f"{caption} · medians; --of records has each", whole, Table(columns, exact))
+    return Table(columns, rows, " · ".join([caption, *groups]), whole, Table(columns, exact))
 
 
 def record_quality(result: Quality) -> Table:
@@ -475,7 +486,7 @@ _GUESSES = {"category": "largest class", "number": "mean"}
 
 
 def clusters(result: Clusters) -> Table:
-    """Each cluster with what sets it apart; in CSV each record with its cluster."""
+    """Each cluster with what sets it apart; in CSV each record with its cluster and all that sets that apart."""
     rows: list[list[Cell]] = [
         [
             each.number,
@@ -487,10 +498,12 @@ def clusters(result: Clusters) -> Table:
         ]
         for each in result.clusters
     ]
-    held: list[tuple[int | None, Sequence[Item]]] = [(each.number, each.items) for each in result.clusters]
     full: list[list[Cell]] = [
-        [item.id, item.name, item.group, number] for number, items in [*held, (None, result.alone)] for item in items
+        [item.id, item.name, item.group, each.number, "; ".join(trait.told() for trait in each.traits)]
+        for each in result.clusters
+        for item in each.items
     ]
+    full += [[item.id, item.name, item.group, None, None] for item in result.alone]
     columns = ["cluster", "records", "what sets it apart", "typical", *_closeness(result)]
     caption = f"{result.caption()} · {len(result.alone):,} in no cluster"
     whole = {
@@ -499,7 +512,7 @@ def clusters(result: Clusters) -> Table:
         "parameters": result.parameters,
         "basis": result.basis,
     }
-    return Table(columns, rows, caption, whole, Table(["id", "name", "group", "cluster"], full))
+    return Table(columns, rows, caption, whole, Table(["id", "name", "group", "cluster", "what sets it apart"], full))
 
 
 _TRAITS_SHOWN = 3

@@ -124,7 +124,8 @@ def models(parsed: Namespace) -> None:
     rows: list[list[Cell]] = []
     for entry in ENTRIES:
         missing = entry.missing()
-        ready = "ready" if not missing else f"needs: {missing}"
+        ready = f"ready, with a {entry.argument}" if entry.argument else "ready"
+        ready = f"needs: {missing}" if missing else ready
         settings = ", ".join(entry.settings)
         rows.append([entry.name, entry.modality, entry.dimension, entry.context, ready, entry.source, settings])
     columns = ["model", "embeds", "dimensions", "length", "here and now", "source", "settings"]

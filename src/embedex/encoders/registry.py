@@ -61,6 +61,13 @@ class Entry:
     asked_by: Recipe | None = None
     service: bool = False
 
+    @property
+    def argument(self) -> str:
+        """What follows the colon of its name, in a word: FOLDER, FILE or MODEL; ``""`` where there is none."""
+        if not self.name.endswith(":"):
+            return ""
+        return {"a folder": "FOLDER", "a model": "MODEL"}.get(" ".join(self.source.split()[:2]), "FILE")
+
 
 _NOMIC_TEXT = ("overflow", "dimensions", "context", "task", "precision", "threads")
 

@@ -9,7 +9,8 @@ from embedex.results import By
 def at_least_one(value: int, name: str) -> None:
     """Refuse a number below 1."""
     if value < 1:
-        raise InputError(f"{name} is {value}; it must be at least 1.")
+        flag = f"-{name}" if len(name) == 1 else f"--{name}"
+        raise InputError(f"{name} is {value}; it must be at least 1.", cure=f"For example: {flag} 10")
 
 
 def removable(remove_top: int, by: By, centred: bool | None) -> int:

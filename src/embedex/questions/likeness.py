@@ -38,7 +38,10 @@ def similar(
     at_least_one(k, "k")
     terms: list[tuple[int, int | str]] = []
     ids, names = holdings.index.ids, holdings.index.names
-    if not selection.rows(query, ids, names) and len(arithmetic.parts(query)) > 1:
+    known = bool(selection.rows(query, ids, names))
+    if not known and len(arithmetic.parts(query)) == 1 and (apart := arithmetic.spaced(query, ids, names)):
+        raise arithmetic.needs_spaces(query, apart)
+    if not known and len(arithmetic.parts(query)) > 1:
         terms = arithmetic.terms(query, ids, names)
         if by == "map":
             raise InputError("A sum is compared by text, image or fused: places in a map cannot be added.")
@@ -54,7 +57,7 @@ def similar(
     chosen = chosen[~np.isin(chosen, positions)]
     if len(chosen) == 0:
         raise InputError("No other record is left to compare.", cure=holdings.wider(where, everything))
-    basis = compared.basis(len(chosen))
+    basis = noted(compared.basis(len(chosen)), holdings.without_picture(where, everything, by))
     if compared.fidelity and compared.fidelity.doubted[positions[0]]:
         place = f"the place of {holdings.index.names[asked[0]]} is not to be believed"
         basis = noted(basis, f"{place}: {compared.fidelity.told(int(positions[0]))}")
@@ -120,7 +123,7 @@ def unusual(
         )
     vectors = compared.vectors[chosen]
     medians = projection.median_distances(vectors) if by == "map" else similarity.medians(vectors)
-    basis = compared.basis(len(chosen))
+    basis = noted(compared.basis(len(chosen)), holdings.without_picture(where, everything, by))
     hits = ranked(holdings, compared.rows[chosen], medians, k, per_group, basis.measure, lowest=by != "map")
     if compared.fidelity:
         at = np.searchsorted(compared.rows, [holdings.rows[hit.item.id] for hit in hits])

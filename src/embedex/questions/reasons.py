@@ -9,6 +9,7 @@ from embedex import parts as field_parts
 from embedex.documents import text_document, without_fields
 from embedex.encoders import registry
 from embedex.encoders.base import Encoder
+from embedex.errors import InputError
 from embedex.holdings import Holdings
 from embedex.results import Ablation, Basis, Measure, Why
 from embedex.store import PartsDescription
@@ -27,6 +28,11 @@ def why(
     import numpy as np
 
     rows = [selection.find(query, holdings.index.ids, holdings.index.names) for query in (one, other)]
+    if rows[0] == rows[1]:
+        raise InputError(
+            f"{one!r} and {other!r} are one record, {holdings.index.ids[rows[0]]}.",
+            cure="Name two different records: embedex why DIR ONE OTHER",
+        )
     ids = [holdings.index.ids[row] for row in rows]
     described = holdings.parts_described()
     paths = described.paths

@@ -28,6 +28,8 @@ def find_disagreement(
     at_least_one(k, "k")
     at_least_one(neighbours, "neighbours")
     top = removable(remove_top, "fused", centred)
+    if not any(holdings.index.pictures):  # told before a text that is not embedded either
+        raise holdings.not_embedded("image")
     text, image = (holdings.compared(by, centred is not False, "", remove_top=top) for by in ("text", "image"))
     rows = np.intersect1d(text.rows, image.rows)
     rows = rows[holdings.chosen(where, everything)[rows]]
