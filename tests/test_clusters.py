@@ -126,9 +126,9 @@ def test_one_cluster_of_all_has_no_trait() -> None:
 @pytest.mark.parametrize("value", [0, 1, 81])
 def test_numbers_of_clusters_are_checked(value: int) -> None:
     vectors, _ = bunches()
-    with pytest.raises(InputError, match="From 2 to 80"):
+    with pytest.raises(InputError, match="-n is from 2 to 80"):
         clusters.kmeans(vectors, value)
-    with pytest.raises(InputError, match="From 2 to 80"):
+    with pytest.raises(InputError, match="--least is from 2 to 80"):
         clusters.hdbscan(vectors, value)
 
 
@@ -170,7 +170,7 @@ def test_the_command_line_prints_and_draws(museum: Museum, tmp_path: Path, capsy
     assert (tmp_path / "c.png").stat().st_size > 10_000
     assert main([*command, "--format", "csv"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "id,name,group,cluster"
+    assert lines[0] == "id,name,group,cluster,what sets it apart"
     assert main([*command, "--format", "json"]) == 0
     whole = json.loads(capsys.readouterr().out)
     assert len(lines) - 1 == sum(len(each["items"]) for each in whole["clusters"])

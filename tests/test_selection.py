@@ -311,7 +311,7 @@ def test_a_name_that_several_records_have_asks_for_the_id() -> None:
     assert raised.value.cure == "Say which by its id: 3, 4"
     with pytest.raises(UnknownRecordError, match=r"^9 records are called 'a'") as raised:
         selection.find("a", [f"id-{row}" for row in range(9)], ["a"] * 9)
-    assert raised.value.cure.endswith(", id-7")
+    assert raised.value.cure.endswith(", id-7 and 1 more")
 
 
 def test_an_id_is_found_and_suggested_in_any_case() -> None:
