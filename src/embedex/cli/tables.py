@@ -313,6 +313,7 @@ def disagreement(result: Disagreement) -> Table:
             full.append([*rows[-1], pair.text, pair.image])
     columns = ["close in", "rank", "first", "first id", "second", "second id", "text percentile", "picture percentile"]
     wide = Table([*columns, "text score", "picture score"], full)
+    columns = ["id" if column.endswith(" id") else column for column in columns]  # each stands beside its name
     return Table(columns, rows, _agreement(result), result, wide)
 
 
