@@ -83,7 +83,7 @@ class Distribution:
 
         if self.scores is not None:
             lower = np.searchsorted(self.scores, np.asarray(scores, np.float64) - ROUNDING)
-            exact: NDArray[np.float64] = lower * (100 / max(1, len(self.scores)))
+            exact: NDArray[np.float64] = lower.astype(np.float64) * (100 / max(1, len(self.scores)))
             return exact
 
         below = np.concatenate([[0], np.cumsum(self.counts)])

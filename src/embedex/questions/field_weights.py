@@ -80,17 +80,17 @@ def tune(holdings: Holdings, target: str, *, name: str, k: int, folds: int, prog
     if len(ids) > tuning.RECORDS:
         ids = [ids[i] for i in sorted(np.random.default_rng(0).choice(len(ids), tuning.RECORDS, replace=False))]
     distinct, labels = np.unique([values[each] for each in ids], return_inverse=True)
-    told = f"{target!r} leads to {len(distinct)} value{'s' * (len(distinct) != 1)} in {counted(len(ids))}"
+    leads = f"{target!r} leads to {len(distinct)} value{'s' * (len(distinct) != 1)} in {counted(len(ids))}"
     if len(distinct) < 2 or np.bincount(labels).max() < 2:
         raise InputError(
-            f"{told}{', each in one record only' * (len(distinct) > 1)}.",
+            f"{leads}{', each in one record only' * (len(distinct) > 1)}.",
             allowed="It takes at least two values, and two records that share one.",
             cure="Name a path that leads to a text, a number, or true and false.",
         )
     if len(ids) < 2 * folds:
         most = len(ids) // 2
         raise InputError(
-            f"{told}, too few for {folds} folds.",
+            f"{leads}, too few for {folds} folds.",
             allowed=f"{folds} folds take at least {2 * folds} records, two a fold; two folds take 4.",
             cure=f"Ask for fewer folds: --folds {most}" if most >= 2 else "",
         )
