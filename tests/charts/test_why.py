@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from embedex import charts
+from embedex.charts.style import ACCENT
 
 from .support import DATE, collisions, comparison, items, tuned, why, words
 
@@ -19,7 +21,7 @@ def test_bars_and_their_shares() -> None:
     figure = charts.why_chart(result, date=DATE)
     said = words(figure)
     for part in (
-        "moves carries 120% of what makes crabominable and roaring-moon alike",
+        "moves adds 0.600 to the score of crabominable and roaring-moon, 0.500",
         "+0.600 · 120%",
         "−0.100 · −20%",
     ):
@@ -31,7 +33,16 @@ def test_a_low_score_has_no_shares() -> None:
     result = replace(why(items(2)), fields=["moves", "flavor"], matrix=np.array([[0.5, -0.2], [-0.2, -0.2]]))
     said = words(charts.why_chart(result, date=DATE))
     assert "%" not in said
-    assert "field by field" in said
+    assert "flavor takes 0.400 from the score of crabominable and roaring-moon, −0.100" in said
+
+
+def test_the_largest_part_stands_out_also_below_zero() -> None:
+    result = replace(why(items(2)), fields=["moves", "flavor"], matrix=np.diag([0.1, -0.4]))
+    figure = charts.why_chart(result, date=DATE)
+    bars = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle)]
+    assert [to_hex(bar.get_facecolor()) == ACCENT for bar in bars] == [False, True]
+    result = replace(result, matrix=np.diag([0.3, 0.2]))
+    assert "moves adds 0.300 of the 0.500 of crabominable" in words(charts.why_chart(result, date=DATE))
 
 
 def test_many_fields_share_a_row_and_nothing_is_lost() -> None:
@@ -55,4 +66,17 @@ def test_comparison_and_tuning_do_not_collide() -> None:
 
 
 def test_a_tuning_without_gain_says_so() -> None:
-    assert "No weights make neighbours agree more" in words(charts.tune_chart(tuned(items(5), gain=0.01), date=DATE))
+    result = tuned(items(5), gain=0.01)
+    said = words(charts.tune_chart(result, date=DATE))
+    assert "Weights kept for types[0].name, but no sure gain on held-out records" in said
+    assert "outside" not in said
+    same = replace(result, weights=dict.fromkeys(result.weights, 1.0))
+    assert "No weights but 1 make neighbours agree more" in words(charts.tune_chart(same, date=DATE))
+
+
+def test_a_tuning_says_what_lies_outside_and_what_stays() -> None:
+    result = tuned(items(5))
+    one = next(iter(result.weights))
+    said = words(charts.tune_chart(replace(result, ranges={**result.ranges, one: (2.0, 4.0)}), date=DATE))
+    assert "1 lies outside its line" in said
+    assert "1 more field keeps the weight 1" in said

@@ -11,6 +11,7 @@ from embedex.charts.style import ACCENT, BAR, BOTTOM, GREY, MARGIN, SMALL
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Sequence
 
     from matplotlib.figure import Figure
 
@@ -46,14 +47,20 @@ def tune_chart(result: Tuned, *, date: datetime.date) -> Figure:
     tall = max(len(fields), 3) * _ROW
     low, high = result.interval
     gain = result.after - result.before
-    title = f"Tuned, neighbours agree more on {result.target}: {_signed(gain)}" if low > 0 else (
-        f"No weights make neighbours agree more on {result.target}"
-    )  # fmt: skip
+    if all(weight == 1 for weight in result.weights.values()):
+        title = f"No weights but 1 make neighbours agree more on {result.target}"
+    elif low > 0:
+        title = f"Tuned, neighbours agree more on {result.target}: {_signed(gain)}"
+    else:
+        title = f"Weights kept for {result.target}, but no sure gain on held-out records"
+    ends = result.ranges
+    beyond = sum(not ends[path][0] <= weight <= ends[path][1] for path, weight in result.weights.items())
+    lie = f"; {beyond:,} {'lies' if beyond == 1 else 'lie'} outside {'its' if beyond == 1 else 'their'} line"
     figure = style.sheet(
         MARGIN + _NAMES + _PLOT + 0.9 + MARGIN, _TICKS + tall + 0.1, title,
         f"Agreement of the {result.k} nearest on {result.queries:,} held-out records: {result.before:.3f} with all "
         f"weights 1, {result.after:.3f} tuned; gain {_signed(gain)}, 95 % {_signed(low)} to {_signed(high)}. "
-        f"Dots: the weights; lines: what {result.folds} folds found",
+        f"Dots: weights found on all records; lines: what {result.folds} folds found on theirs{lie if beyond else ''}",
         result.basis.caption(), date,
     )  # fmt: skip
     if not fields:
@@ -74,12 +81,21 @@ def tune_chart(result: Tuned, *, date: datetime.date) -> Figure:
         axes.plot([_place(weight)], [middle], marker="o", markersize=6, color=colour)
         name = shorten(path or "(whole)", _NAMES - 0.15, SMALL)
         style.write(figure, left - 0.1, floor + middle, name, SMALL, ha="right")
-    left_out = len(result.weights) - len(fields)
-    if left_out:
-        own = f", {result.own_field} because it holds the target" if result.own_field else ""
-        told = shorten(f"{left_out:,} more fields keep the weight 1{own}", _PLOT + _NAMES, SMALL)
-        style.write(figure, MARGIN, floor - _TICKS, told, SMALL, colour=GREY)
+    told = _left_out(result, [path for path in result.weights if path not in fields], moved)
+    style.write(figure, MARGIN, floor - _TICKS, shorten(told, _PLOT + _NAMES, SMALL), SMALL, colour=GREY)
     return figure
+
+
+def _left_out(result: Tuned, paths: Sequence[str], moved: Sequence[str]) -> str:
+    """What becomes of the fields that have no row."""
+    kept = sum(path not in moved for path in paths)
+    told = []
+    if kept:
+        own = f", {result.own_field} because it holds the target" if result.own_field in paths else ""
+        told.append(f"{kept:,} more {'field keeps' if kept == 1 else 'fields keep'} the weight 1{own}")
+    if kept < len(paths):
+        told.append(f"without a row, though the weight is not 1 in all folds: {len(paths) - kept:,}")
+    return " · ".join(told)
 
 
 def _place(weight: float) -> float:

@@ -59,8 +59,17 @@ def why_chart(result: Why, *, date: datetime.date) -> Figure:
     square = len(names) * _CELL
     shares = bool(names) and score > _LEAST_SCORE
     title = f"What {one} and {other} share, field by field"
-    if shares and adds[0] > 0:
-        title = f"{names[0]} carries {adds[0] / score:.0%} of what makes {one} and {other} alike"
+    others = len(result.fields) > _FIELDS + 1
+    own = adds[:_FIELDS] if others else adds  # the row of the others is no field
+    most = int(np.argmax(np.abs(own))) if names else 0
+    if names and own[most]:
+        part = float(own[most])
+        does = f"{'adds' if part > 0 else 'takes'} {_number(abs(part))}"
+        # "of" only where it is a part of the whole: others take away, and a field can add more than the score
+        where = f"of the {_number(score)} of {one} and {other}"
+        if not 0 < part <= score:
+            where = f"{'to' if part > 0 else 'from'} the score of {one} and {other}, {_number(score)}"
+        title = f"{names[most]} {does} {where}"
     figure = style.sheet(
         MARGIN + _NAMES + _BARS + _TOLD + square + 0.3 + MARGIN, _TICKS + tall + _HEAD, title,
         f"What each field adds to the {result.basis.measure} of {_number(score)}, and each pair of fields: a row for a "
@@ -86,16 +95,16 @@ def why_chart(result: Why, *, date: datetime.date) -> Figure:
     unit = _BARS / (high - low)
     zero = left - low * unit
     style.rule(figure, (zero, zero), (floor, floor + tall), colour=GREY, width=0.8, zorder=3)
-    others = len(names) > _FIELDS
     for number, (name, value) in enumerate(zip(names, adds.tolist(), strict=True)):
         middle = tall - (number + 0.5) * _ROW
         last = others and number == _FIELDS
-        colour = ACCENT if number == 0 and value > 0 else RULE if last else BAR
+        stands_out = number == most and bool(own[most])
+        colour = ACCENT if stands_out else RULE if last else BAR
         axes.barh(middle, value, 0.6 * _ROW, color=colour, linewidth=0, zorder=2)
-        text = shorten(name, _NAMES - 0.5, SMALL, bold=number == 0)
+        text = shorten(name, _NAMES - 0.5, SMALL, bold=stands_out)
         style.write(
             figure, left - 0.12 - 0.28, floor + middle, text, SMALL, ha="right", colour=GREY if last else INK,
-            bold=number == 0,
+            bold=stands_out,
         )  # fmt: skip
         style.write(figure, left - 0.12, floor + middle, str(number + 1), SMALL, colour=GREY, ha="right")
         share = f"{value / score:.0%}".replace("-", "−") if shares else "0%"
