@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from embedex import charts
 from embedex.charts.style import OTHER, OWN_MARKS
 
-from .support import DATE, clusters, collisions, items, outside, words
+from .support import DATE, clusters, collisions, items, outside, texts, words
 
 
 def test_each_cluster_has_its_row() -> None:
@@ -17,7 +17,7 @@ def test_each_cluster_has_its_row() -> None:
     for part in ("3 clusters of Pokédex", "1 · 4 records", "type fire (90%, else 10%)", "size low (90, else 10)"):
         assert part in said
     assert "no field sets it apart" in said
-    assert "In no cluster, grey: 1 record" in said
+    assert "In no cluster, light grey: 1 record" in said
     assert not outside(figure)
     rows = [text for pair in collisions(figure) for text in pair if "records" in text]
     assert not rows
@@ -35,5 +35,9 @@ def test_many_clusters_are_counted() -> None:
     figure = charts.cluster_chart(clusters(items(66), 22), date=DATE)
     said = words(figure)
     assert "22 clusters" in said
-    assert "Without a row: 8 smaller clusters, 2 of them grey too" in said
+    assert "Without a row: 8 smaller clusters, 2 of them dark grey, no number on the map" in said
+    numbers = [text.get_text() for text in texts(figure) if text.get_text().isdigit()]
+    assert sorted(map(int, numbers)) == list(range(1, 15))
+    faces = [to_hex(each.get_facecolor()[0]) for each in figure.axes[0].collections if isinstance(each, PathCollection)]  # type: ignore[arg-type]
+    assert faces[:2] == [OTHER.colour, "#7d8791"]
     assert not outside(figure)

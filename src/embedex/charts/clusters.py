@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +32,10 @@ _GAP = 0.36
 _LEAST_SIDE, _MOST_SIDE = 5.2, 8.6
 _NOTE = 0.3
 _MOST_LISTED = 14
-"""So many clusters have a row; the note counts the others."""
+"""So many clusters have a row, and a number on the map; the note counts the others."""
+
+_COLOURLESS = Mark("#7d8791", "o")
+"""The mark of clusters beyond those with a colour: darker than what is in no cluster."""
 
 _RASTERIZE_FROM = 5_000
 
@@ -46,7 +50,8 @@ def cluster_chart(result: Clusters, *, date: datetime.date) -> Figure:
     Returns:
         A figure with a row for each cluster: its number and size, what sets it apart, and its three most typical
         records; at the left the map, where there is one, with each cluster's number at the middle of its records.
-        What is in no cluster is grey.
+        What is in no cluster is light grey,
+        a cluster without a colour dark grey.
     """
     listed = result.clusters[:_MOST_LISTED]
     rows = max(len(listed), 3) * _ROW
@@ -66,9 +71,9 @@ def cluster_chart(result: Clusters, *, date: datetime.date) -> Figure:
     floor = BOTTOM + _NOTE
     marks = {each.number: mark for each, mark in zip(result.clusters, OWN_MARKS, strict=False)}
     if result.places:
-        _draw_map(figure, result, result.places, marks, (MARGIN, floor + high - side, side))
+        _draw_map(figure, result, result.places, marks, len(listed), (MARGIN, floor + high - side, side))
     for place, each in enumerate(listed):
-        _draw_row(figure, each, marks.get(each.number, OTHER), left, floor + high - _ROW * (place + 0.5))
+        _draw_row(figure, each, marks[each.number], left, floor + high - _ROW * (place + 0.5))
     notes = []
     if result.places:
         notes.append(f"Map: {result.places.name}, coloured by cluster")
@@ -78,11 +83,12 @@ def cluster_chart(result: Clusters, *, date: datetime.date) -> Figure:
         if absent:
             notes.append(f"Without a place in it: {counted(absent)}")
     if result.alone:
-        notes.append(f"In no cluster, grey: {counted(len(result.alone))}")
+        notes.append(f"In no cluster, light grey: {counted(len(result.alone))}")
     if len(listed) < len(result.clusters):
         grey = len(result.clusters) - len(marks)
-        told = f", {grey:,} of them grey too" if grey > 0 else ""
-        notes.append(f"Without a row: {len(result.clusters) - len(listed):,} smaller clusters{told}")
+        plain = ", no number on the map" if result.places else ""
+        told = f", {grey:,} of them dark grey" if grey > 0 else ""
+        notes.append(f"Without a row: {len(result.clusters) - len(listed):,} smaller clusters{told}{plain}")
     room = left + across - MARGIN
     style.write(figure, MARGIN, floor - 0.17, shorten(" · ".join(notes), room, SMALL), SMALL, colour=GREY)
     return figure
@@ -103,7 +109,12 @@ def _draw_row(figure: Figure, cluster: Cluster, mark: Mark, left: float, y: floa
 
 
 def _draw_map(
-    figure: Figure, result: Clusters, places: Map, marks: dict[int, Mark], box: tuple[float, float, float]
+    figure: Figure,
+    result: Clusters,
+    places: Map,
+    marks: dict[int, Mark],
+    listed: int,
+    box: tuple[float, float, float],
 ) -> None:
     left, bottom, side = box
     cluster_of = {item.id: each.number for each in result.clusters for item in each.items}
@@ -129,14 +140,18 @@ def _draw_map(
     mixed = np.random.default_rng(0).permutation(len(here))  # so that no cluster hides another one whole
     area = max(2.0, min(45.0, 330 / len(here) ** 0.47))
     opacity = 0.9 if len(here) <= 5_000 else 0.5
-    _scatter(axes, inches, [row for row in mixed.tolist() if numbers[row] not in marks], OTHER, area, 0.7)
+    _scatter(axes, inches, [row for row in mixed.tolist() if not numbers[row]], OTHER, area, 0.7)
+    colourless = [row for row in mixed.tolist() if numbers[row] and numbers[row] not in marks]
+    if colourless:
+        _scatter(axes, inches, colourless, _COLOURLESS, area, 0.7)
     for number, mark in marks.items():
         _scatter(axes, inches, [row for row in mixed.tolist() if numbers[row] == number], mark, area, opacity)
-    for number in marks:
-        mine = inches[numbers == number]
+    away = math.sqrt(area) / 2 / 72 + 0.1  # beside its dot, not on it
+    for each in result.clusters[:listed]:
+        mine = inches[numbers == each.number]
         if len(mine):
-            x, y = _middle(mine)
-            style.write(figure, x, y, str(number), 11, bold=True, ha="center", halo=True)
+            x, y = _beside(_middle(mine), inches, away, (left, bottom, side))
+            style.write(figure, x, y, str(each.number), 11, bold=True, ha="center", halo=True)
 
 
 def _scatter(
@@ -146,6 +161,21 @@ def _scatter(
         inches[rows, 0], inches[rows, 1], s=area, marker=mark.shape, c=mark.colour, alpha=opacity, linewidths=0,
         rasterized=len(inches) > _RASTERIZE_FROM,
     )  # fmt: skip
+
+
+def _beside(
+    place: tuple[float, float], dots: NDArray[np.float64], away: float, box: tuple[float, float, float]
+) -> tuple[float, float]:
+    """Where around a place a number hides the fewest dots: above, below, right, left, or between."""
+    left, bottom, side = box
+    found = []
+    for turn in range(8):
+        angle = math.pi / 2 + turn * math.pi / 4
+        x, y = place[0] + away * math.cos(angle), place[1] + away * math.sin(angle)
+        inside = left + 0.1 < x < left + side - 0.1 and bottom + 0.1 < y < bottom + side - 0.1
+        hidden = int((np.abs(dots - (x, y)) < (0.1, 0.09)).all(axis=1).sum())
+        found.append((not inside, hidden, turn, x, y))
+    return min(found)[3:]
 
 
 def _middle(places: NDArray[np.float64]) -> tuple[float, float]:
