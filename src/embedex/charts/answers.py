@@ -29,7 +29,8 @@ def answers_chart(result: Answers, *, date: datetime.date) -> Figure:
     """
     hits = finite(result.hits)[:_MOST]
     count = "The best answer" if len(hits) == 1 else f"The {len(hits)} best answers" if hits else "No answer"
-    axis = scale((hit.value for hit in hits), result.basis.measure)
+    noun = "score: mean of best and middle passage" if result.against == "passages" else ""
+    axis = scale((hit.value for hit in hits), result.basis.measure, noun=noun, from_zero=True)
     return draw_rows(
         hits,
         axis,

@@ -81,11 +81,13 @@ def map_chart(result: Map, *, date: datetime.date, highlight: Sequence[str] = ()
     side = _SIDE if flat else _SIDE_3D
     across = side if flat else 2 * side + 0.4
     heads = 0.0 if flat else 0.3
+    method = str(result.parameters.get("method", ""))
+    name = result.name if not method or method in result.name else f"{result.name} ({method})"
     settings = {key: value for key, value in result.parameters.items() if key not in _TOLD_ELSEWHERE}
     fit = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in settings.items())
     figure = style.sheet(
         MARGIN + across + legend + MARGIN, _NOTE + side + heads, f"A map of {result.basis.collection}",
-        f"{counted(len(items))} · {result.name}{': ' if fit else ''}{fit}",
+        f"{counted(len(items))} · {name}{': ' if fit else ''}{fit}",
         f"{result.basis.caption()}{_trust(result.fidelity)}", date,
     )  # fmt: skip
     if not items:

@@ -129,5 +129,5 @@ def _draw_key(figure: Figure, y: float, guess: str) -> None:
         style.write(figure, x + 0.2, y, told, SMALL)
         x += 0.2 + width(told, SMALL) + 0.3
     style.rule(figure, (x, x + 0.3), (y, y), colour=ACCENT, width=1.3, dashed=True)
-    told = f"baseline: {guess} · hollow: not better than it"
+    told = f"baseline: {guess} · hollow: that score not better than it"
     style.write(figure, x + 0.38, y, told, SMALL)

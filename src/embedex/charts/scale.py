@@ -57,13 +57,15 @@ class Scale:
         return int(np.nanargmin(values) if self.lower_is_closer else np.nanargmax(values))
 
 
-def scale(scores: Iterable[float], measure: Measure, *, noun: str = "") -> Scale:
+def scale(scores: Iterable[float], measure: Measure, *, noun: str = "", from_zero: bool = False) -> Scale:
     """The axis for some scores.
 
     Args:
         scores: the scores; those that are not finite are left out.
         measure: what they are.
         noun: what the axis shows when it is not the plain measure, such as ``"median similarity"``.
+        from_zero: whether it begins at 0 however little the scores differ, so that no difference looks larger than
+            it is.
     """
     finite = [float(each) for each in scores if math.isfinite(each)] or [0.0, 1.0]
     least, most = min(finite), max(finite)
@@ -79,7 +81,7 @@ def scale(scores: Iterable[float], measure: Measure, *, noun: str = "") -> Scale
             f"{noun or 'distance in the map'}, lower is closer",
         )
     named = f"{noun} ({measure})" if noun else measure
-    if least < 0 or span <= _ALIKE or span >= _NARROW * most:
+    if from_zero or least < 0 or span <= _ALIKE or span >= _NARROW * most:
         ends = (min(0.0, 1.1 * least), max(0.0, most) or (0.0 if least < 0 else 1.0))
         return Scale(*ends, True, False, decimals, named)
     low, high = least - 0.18 * span, most
