@@ -121,11 +121,15 @@ const routes = [
   [/^ask$/, (query) => ({ against: "text", caption: "cosine, question against text", hits: nearest(query.get("q").length * 31 % count, wanted(query)).map((each) => ({ ...each, passage: "lets go of the energy kept in its cheeks", passage_path: "text" })) })],
   [/^unusual$/, (query) => ({ caption: "lowest cosine to its 10 nearest", hits: nearest(5, wanted(query)) })],
   [/^heatmap$/, (query) => {
-    const [from, to, size] = [+(query.get("from") ?? 0), +(query.get("to") ?? count), +(query.get("size") ?? 512)];
-    const at = (step) => order[Math.min(Math.floor(from + ((step + 0.5) * (to - from)) / size), count - 1)];
-    const data = new Uint8Array(size * size);
-    for (let y = 0; y < size; y += 1) for (let x = 0; x < size; x += 1) data[y * size + x] = Math.max(0, Math.min(255, 255 * score(at(x), at(y))));
-    return [data, { "X-Order-Count": count, "X-Low": 0, "X-High": 1, "X-Size": size }];
+    const most = +(query.get("size") ?? 512);
+    const part = (a, b) => [+(query.get(a) ?? 0), +(query.get(b) ?? count)];
+    const across = part("from", "to");
+    const down = query.has("from_down") ? part("from_down", "to_down") : across;
+    const [wide, tall] = [across, down].map(([from, to]) => Math.min(most, to - from));
+    const at = ([from, to], cells, step) => order[Math.min(Math.floor(from + ((step + 0.5) * (to - from)) / cells), count - 1)];
+    const data = new Uint8Array(wide * tall);
+    for (let y = 0; y < tall; y += 1) for (let x = 0; x < wide; x += 1) data[y * wide + x] = Math.max(0, Math.min(255, 255 * score(at(across, wide, x), at(down, tall, y))));
+    return [data, { "X-Order-Count": count, "X-Low": 0, "X-High": 1, "X-Size": wide, "X-Height": tall }];
   }],
   [/^heatmap\/order$/, () => Uint32Array.from(order)],
 ];

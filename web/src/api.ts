@@ -157,8 +157,10 @@ export const why = (row: number, other: number) => json<Why>("why", { row, other
 export const ask = (q: string, k: number, signal?: AbortSignal) => json<Hits>("ask", { q, k }, signal);
 export const unusual = (by: By, k: number, signal?: AbortSignal) => json<Hits>("unusual", { by, k }, signal);
 
+/** A part of all pairs: `across` by `down` cells. */
 export interface Square {
-  size: number;
+  across: number;
+  down: number;
   low: number;
   high: number;
   values: Uint8Array;
@@ -166,13 +168,15 @@ export interface Square {
 
 export const order = async (by: By) => decode(uint32, await buffer("heatmap/order", { by }));
 
-export async function square(by: By, from: number, to: number, size: number, signal?: AbortSignal): Promise<Square> {
-  const answer = await get("heatmap", { by, from, to, size }, signal);
+export type Range = readonly [from: number, to: number];
+
+export async function square(by: By, across: Range, down: Range, size: number, signal?: AbortSignal): Promise<Square> {
+  const query = { by, size, from: across[0], to: across[1], from_down: down[0], to_down: down[1] };
+  const answer = await get("heatmap", query, signal);
   const values = decode(uint8, await answer.arrayBuffer());
-  const side = Number(answer.headers.get("X-Size")) || Math.round(Math.sqrt(values.length));
-  const low = Number(answer.headers.get("X-Low") ?? 0);
-  const high = Number(answer.headers.get("X-High") ?? 1);
-  return { size: side, low, high, values };
+  const wide = Number(answer.headers.get("X-Size")) || Math.round(Math.sqrt(values.length));
+  const [low, high] = [Number(answer.headers.get("X-Low") ?? 0), Number(answer.headers.get("X-High") ?? 1)];
+  return { across: wide, down: values.length / wide, low, high, values };
 }
 
 /** A caption as the server sends it: a sentence, or an object of sentences. */

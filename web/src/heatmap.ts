@@ -7,6 +7,8 @@ import type { By } from "./state";
 
 const LEAST = 16; // the fewest records across
 const FINEST = 1024;
+const MARGIN = 104; // pixels left of and above the square for names, when single pairs are seen
+const NAMED = 12; // pixels a pair from which names are written
 
 export interface HeatmapOptions {
   bys: { by: By; label: string }[];
@@ -28,7 +30,7 @@ export class Heatmap {
   private span = 1;
   private left = 0;
   private top = 0;
-  private tile: { from: number; to: number; square: api.Square; image: HTMLCanvasElement } | null = null;
+  private tile: { x: api.Range; y: api.Range; square: api.Square; image: HTMLCanvasElement } | null = null;
   private theme: Theme = "light";
   private asking: AbortController | null = null;
   private pointer: [number, number] | null = null;
@@ -92,26 +94,33 @@ export class Heatmap {
     this.place(this.left + (this.span - span) * across, this.top + (this.span - span) * down, span);
   }
 
-  // the server gives squares on the diagonal: the smallest that holds what is seen
+  // a little more than what is seen, so that a small move shows no gap
   private readonly ask = later(120, () => {
     const by = this.by;
     if (!by) return;
     const n = this.order.length;
-    let from = Math.floor(Math.min(this.left, this.top));
-    let to = Math.min(Math.ceil(Math.max(this.left, this.top) + this.span), n);
-    if (to - from < LEAST) [from, to] = [Math.max(0, to - LEAST), Math.min(n, Math.max(to, LEAST))];
+    const seen = (start: number): api.Range => [Math.floor(start), Math.min(Math.ceil(start + this.span), n)];
+    const more = ([from, to]: api.Range): api.Range => {
+      const extra = Math.ceil((to - from) / 4);
+      return [Math.max(0, from - extra), Math.min(n, to + extra)];
+    };
     const old = this.tile;
-    if (old && old.from <= from && old.to >= to && old.square.size >= old.to - old.from) return; // already one cell a pair
-    if (old && old.from === from && old.to === to) return;
+    const holds = (held: api.Range, part: api.Range) => held[0] <= part[0] && held[1] >= part[1];
+    const single = old && old.square.across >= old.x[1] - old.x[0] && old.square.down >= old.y[1] - old.y[0];
+    const [x, y] = [more(seen(this.left)), more(seen(this.top))];
+    if (old && holds(old.x, seen(this.left)) && holds(old.y, seen(this.top))) {
+      const close = old.x[1] - old.x[0] <= (x[1] - x[0]) * 1.3 && old.y[1] - old.y[0] <= (y[1] - y[0]) * 1.3;
+      if (single || close) return;
+    }
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
-    const size = Math.max(LEAST, Math.min(to - from, FINEST));
-    api.square(by, from, to, size, asking.signal).then(
+    const size = Math.max(LEAST, Math.min(Math.max(x[1] - x[0], y[1] - y[0]), FINEST));
+    api.square(by, x, y, size, asking.signal).then(
       (square) => {
         this.trouble.textContent = "";
-        this.tile = { from, to, square, image: this.drawn(square) };
-        const [low, high] = [square.low.toFixed(2), square.high.toFixed(2)];
-        put(this.scale, h("span", {}, low), h("i", { "aria-hidden": "true" }), h("span", {}, high));
+        this.tile = { x, y, square, image: this.drawn(square) };
+        const [low, high] = ends(square.values).map((each) => (square.low + (each / 255) * (square.high - square.low)).toFixed(2));
+        put(this.scale, h("span", {}, `≤ ${low}`), h("i", { "aria-hidden": "true" }), h("span", {}, `≥ ${high}`));
         const bar = this.scale.querySelector("i") as HTMLElement;
         bar.style.background = `linear-gradient(90deg, ${[0, 0.25, 0.5, 0.75, 1].map((t) => `rgb(${this.tint(t).map(Math.round).join(" ")})`).join(",")})`;
         this.paint();
@@ -132,10 +141,11 @@ export class Heatmap {
   }
 
   private drawn(square: api.Square): HTMLCanvasElement {
-    const image = h("canvas", { width: square.size, height: square.size });
+    const image = h("canvas", { width: square.across, height: square.down });
     const pen = image.getContext("2d") as CanvasRenderingContext2D;
-    const data = pen.createImageData(square.size, square.size);
-    const tints = Array.from({ length: 256 }, (_, value) => this.tint(value / 255));
+    const data = pen.createImageData(square.across, square.down);
+    const [low, high] = ends(square.values);
+    const tints = Array.from({ length: 256 }, (_, value) => this.tint(Math.min(Math.max((value - low) / (high - low || 1), 0), 1)));
     for (let at = 0; at < square.values.length; at += 1) {
       data.data.set(tints[square.values[at] as number] as unknown as number[], at * 4);
       data.data[at * 4 + 3] = 255;
@@ -155,60 +165,78 @@ export class Heatmap {
     const whole = this.canvas.width;
     pen.clearRect(0, 0, whole, whole);
     const tile = this.tile;
+    const margin = this.margin() * ratio;
+    const cell = (whole - margin) / this.span;
+    pen.save();
+    pen.beginPath();
+    pen.rect(margin, margin, whole - margin, whole - margin);
+    pen.clip();
+    pen.translate(margin, margin);
     if (tile) {
-      const each = tile.square.size / (tile.to - tile.from);
+      // the whole tile, put where its records are: what lies outside the square is cut
       pen.imageSmoothingEnabled = this.span * 2 > whole;
-      pen.drawImage(tile.image, (this.left - tile.from) * each, (this.top - tile.from) * each, this.span * each, this.span * each, 0, 0, whole, whole);
+      pen.drawImage(tile.image, (tile.x[0] - this.left) * cell, (tile.y[0] - this.top) * cell, (tile.x[1] - tile.x[0]) * cell, (tile.y[1] - tile.y[0]) * cell);
     }
-    const cell = whole / this.span;
-    if (cell >= 11 * ratio) this.names(pen, cell, ratio);
     if (this.pointer) {
       const [across, down] = this.pairAt(...this.pointer);
-      const ink = this.theme === "dark" ? "#ffffff" : "#1b2026";
-      pen.strokeStyle = ink;
+      pen.strokeStyle = this.theme === "dark" ? "#ffffff" : "#1b2026";
       pen.globalAlpha = 0.35;
       pen.lineWidth = ratio;
       const [x, y] = [(across - this.left) * cell, (down - this.top) * cell];
-      pen.strokeRect(x, 0, cell, whole);
-      pen.strokeRect(0, y, whole, cell);
+      pen.strokeRect(x, -ratio, cell, whole);
+      pen.strokeRect(-ratio, y, whole, cell);
       pen.globalAlpha = 1;
       pen.lineWidth = 2 * ratio;
       if (cell > 3) pen.strokeRect(x, y, cell, cell);
     }
+    pen.restore();
+    if (margin) this.names(pen, cell, ratio, margin);
   }
 
   /** When single pairs are seen, names of the lines stand at the left and of the columns at the top. */
-  private names(pen: CanvasRenderingContext2D, cell: number, ratio: number): void {
-    const dark = this.theme === "dark";
-    pen.font = `${11 * ratio}px system-ui, 'Liberation Sans', sans-serif`;
+  private names(pen: CanvasRenderingContext2D, cell: number, ratio: number, margin: number): void {
+    pen.font = `${11.5 * ratio}px system-ui, "Liberation Sans", Arial, sans-serif`;
     pen.textBaseline = "middle";
-    const write = (text: string) => {
-      pen.lineWidth = 3 * ratio;
-      pen.strokeStyle = dark ? "#15191e" : "#ffffff";
-      pen.fillStyle = dark ? "#eceff3" : "#1b2026";
-      pen.strokeText(text, 0, 0);
-      pen.fillText(text, 0, 0);
+    pen.textAlign = "right";
+    pen.fillStyle = this.theme === "dark" ? "#eceff3" : "#1b2026";
+    const write = (at: number) => {
+      const name = this.options.name(this.order[at] as number);
+      pen.fillText(name.length > 17 ? `${name.slice(0, 16)}…` : name, 0, 0, margin - 8 * ratio);
     };
-    const name = (at: number) => this.options.name(this.order[at] as number).slice(0, 22);
-    for (let at = Math.ceil(this.top); at < this.top + this.span && at < this.order.length; at += 1) {
+    const middles = (start: number) =>
+      Array.from({ length: Math.ceil(this.span) + 1 }, (_, step) => Math.floor(start) + step)
+        .map((at) => ({ at, middle: margin + (at - start + 0.5) * cell }))
+        .filter(({ at, middle }) => at < this.order.length && middle > margin && middle < this.canvas.width);
+    for (const { at, middle } of middles(this.top)) {
       pen.save();
-      pen.translate(4 * ratio, (at - this.top + 0.5) * cell);
-      write(name(at));
+      pen.translate(margin - 5 * ratio, middle);
+      write(at);
       pen.restore();
     }
-    for (let at = Math.ceil(this.left); at < this.left + this.span && at < this.order.length; at += 1) {
+    pen.textAlign = "left";
+    for (const { at, middle } of middles(this.left)) {
       pen.save();
-      pen.translate((at - this.left + 0.5) * cell, 4 * ratio);
-      pen.rotate(Math.PI / 2);
-      write(name(at));
+      pen.translate(middle, margin - 5 * ratio);
+      pen.rotate(-Math.PI / 2);
+      write(at);
       pen.restore();
     }
   }
 
+  private margin(): number {
+    const side = this.canvas.clientWidth;
+    return (side - MARGIN) / this.span >= NAMED ? MARGIN : 0;
+  }
+
+  /** Where a point of the canvas is in the square, from 0 to 1. */
+  private share(at: number): number {
+    const margin = this.margin();
+    return Math.min(Math.max((at - margin) / Math.max(this.canvas.clientWidth - margin, 1), 0), 1);
+  }
+
   private pairAt(x: number, y: number): [number, number] {
-    const side = this.canvas.clientWidth || 1;
     const n = this.order.length - 1;
-    return [Math.min(Math.floor(this.left + (x / side) * this.span), n), Math.min(Math.floor(this.top + (y / side) * this.span), n)];
+    return [Math.min(Math.floor(this.left + this.share(x) * this.span), n), Math.min(Math.floor(this.top + this.share(y) * this.span), n)];
   }
 
   private tell(): void {
@@ -219,10 +247,11 @@ export class Heatmap {
     const [across, down] = this.pairAt(...this.pointer);
     const tile = this.tile;
     let score = "";
-    if (tile && across >= tile.from && across < tile.to && down >= tile.from && down < tile.to) {
-      const each = tile.square.size / (tile.to - tile.from);
-      const value = tile.square.values[Math.floor((down - tile.from) * each) * tile.square.size + Math.floor((across - tile.from) * each)];
-      if (value !== undefined) score = `${each < 1 ? "about " : ""}${(tile.square.low + (value / 255) * (tile.square.high - tile.square.low)).toFixed(2)}`;
+    if (tile && across >= tile.x[0] && across < tile.x[1] && down >= tile.y[0] && down < tile.y[1]) {
+      const [wide, tall] = [tile.square.across / (tile.x[1] - tile.x[0]), tile.square.down / (tile.y[1] - tile.y[0])];
+      const value = tile.square.values[Math.floor((down - tile.y[0]) * tall) * tile.square.across + Math.floor((across - tile.x[0]) * wide)];
+      const single = wide >= 1 && tall >= 1;
+      if (value !== undefined) score = `${single ? "" : "about "}${(tile.square.low + (value / 255) * (tile.square.high - tile.square.low)).toFixed(2)}`;
     }
     put(this.told, h("b", {}, this.options.name(this.order[down] as number)), " and ", h("b", {}, this.options.name(this.order[across] as number)), score && `: ${score}`);
   }
@@ -237,7 +266,7 @@ export class Heatmap {
     canvas.addEventListener("wheel", (event) => {
       event.preventDefault();
       const [x, y] = point(event);
-      this.zoom(Math.exp(Math.max(-1, Math.min(1, event.deltaY * 0.004))), x / canvas.clientWidth, y / canvas.clientHeight);
+      this.zoom(Math.exp(Math.max(-1, Math.min(1, event.deltaY * 0.004))), this.share(x), this.share(y));
     }, { passive: false });
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
@@ -249,7 +278,7 @@ export class Heatmap {
         const [dx, dy] = [event.clientX - drag.x, event.clientY - drag.y];
         if (Math.hypot(dx, dy) > 4) drag.moved = true;
         if (drag.moved) {
-          const each = this.span / canvas.clientWidth;
+          const each = this.span / (canvas.clientWidth - this.margin());
           this.place(drag.left - dx * each, drag.top - dy * each, this.span);
         }
       }
@@ -267,7 +296,7 @@ export class Heatmap {
     });
     canvas.addEventListener("dblclick", (event) => {
       const [x, y] = point(event);
-      this.zoom(0.4, x / canvas.clientWidth, y / canvas.clientHeight);
+      this.zoom(0.4, this.share(x), this.share(y));
     });
     canvas.addEventListener("keydown", (event) => {
       const step = this.span / 8;
@@ -289,4 +318,20 @@ export class Heatmap {
     const [across, down] = this.pairAt(...at);
     this.options.onPair(this.order[down] as number, this.order[across] as number);
   }
+}
+
+/** The bytes between which nearly all cells lie: a few odd records must not make all others look the same. */
+export function ends(values: Uint8Array): [number, number] {
+  const counts = new Float64Array(256);
+  for (const value of values) counts[value] = (counts[value] as number) + 1;
+  const at = (share: number): number => {
+    let seen = 0;
+    for (let value = 0; value < 256; value += 1) {
+      seen += counts[value] as number;
+      if (seen >= share * values.length) return value;
+    }
+    return 255;
+  };
+  const [low, high] = [at(0.02), at(0.99)];
+  return high > low ? [low, high] : [0, 255];
 }

@@ -106,7 +106,7 @@ class Page {
       },
       locate: (row) => {
         this.change({ screen: "map" }, true);
-        this.map.goTo(row, this.room());
+        this.map.goTo(row);
       },
     };
     this.panel.use(this.context);
@@ -161,7 +161,7 @@ class Page {
     const tool = (label: string, text: string, call: () => void) => h("button", { type: "button", class: "square", "aria-label": label, title: label, onclick: call }, text);
     const tools = h("div", { class: "tools", role: "toolbar", "aria-label": "Map tools" },
       tool("Zoom in", "+", () => this.map.zoom(0.8)), tool("Zoom out", "−", () => this.map.zoom(-0.8)),
-      tool("Show the whole map", "⤢", () => this.map.fit(this.room())), this.lassoButton);
+      tool("Show the whole map", "⤢", () => this.map.fit()), this.lassoButton);
     put(this.hint, h("span", {}, "Scroll or pinch to zoom: near enough, points become pictures. Click one to see what is like it. Press ", h("kbd", {}, "/"), " to search."),
       h("button", { type: "button", class: "plain", onclick: () => this.dismissHint() }, "Got it"));
     this.hint.hidden = store("embedex-hint") === "seen";
@@ -202,7 +202,7 @@ class Page {
       this.openRecord(row);
     };
     this.map.onCamera = (camera) => this.quietly({ camera });
-    this.map.onFirstMove = () => undefined;
+    this.map.room = () => this.room();
     this.map.onLasso = (rows) => {
       this.setLasso(false);
       void this.needIds().then(() => {
@@ -325,7 +325,7 @@ class Page {
     }
     this.mapChoice.value = name;
     if (this.shownMap === name) {
-      if (moved && this.state.camera) this.map.show(this.data as never, this.state.camera, this.room());
+      if (moved && this.state.camera) this.map.show(this.data as never, this.state.camera);
       return;
     }
     this.shownMap = name;
@@ -333,7 +333,7 @@ class Page {
       const places = await api.places(name);
       if (this.shownMap !== name) return;
       this.data = { places, names: this.names, pictures: this.pictures, thumbnail: this.collection.thumbnail };
-      this.map.show(this.data, this.state.camera, this.room());
+      this.map.show(this.data, this.state.camera);
       this.mapNote(name, places);
     } catch (error) {
       this.shownMap = "";
@@ -441,7 +441,7 @@ class Page {
       const shown = this.panel.record(row, this.by(), state.perGroup, this.mapName(), back, pair);
       if (first || !was) {
         this.nearRows = [];
-        if (state.screen === "map") this.map.goTo(row, this.room());
+        if (state.screen === "map") this.map.goTo(row);
         announce(`${this.names[row]} is open`);
       }
       this.marks();

@@ -8,7 +8,7 @@ import { type Colouring, type Rgb, type Theme, otherColour } from "./colours";
 import { h } from "./dom";
 import { PlaceGrid, within } from "./places";
 
-const NEAR = 13; // pixels between typical neighbours from which pictures are drawn
+const NEAR = 9; // pixels between typical neighbours from which pictures are drawn
 const MOST_PICTURES = 2500;
 const MOST_PAGES = 16; // 16 MB each on the graphics card
 const MOST_NAMES = 220;
@@ -59,11 +59,15 @@ export class MapView {
   private hovered = -1;
   private version = 0;
   private frame = 0;
+  /** whether the map is still as `fit` put it */
+  private fitted = false;
+  private limits = { minZoom: -12, maxZoom: 24 };
 
   onSelect: (row: number) => void = () => {};
   onCamera: (camera: [number, number, number]) => void = () => {};
   onLasso: (rows: number[]) => void = () => {};
-  onFirstMove: () => void = () => {};
+  /** What panels cover now; set by the page. */
+  room: () => Room = () => ({ left: 0, right: 0, top: 0, bottom: 0 });
 
   constructor() {
     this.element.append(this.holder, this.lassoCanvas, this.tip);
@@ -72,7 +76,7 @@ export class MapView {
       views: new OrthographicView({
         id: "map",
         flipY: false,
-        controller: { scrollZoom: { speed: 0.012, smooth: false }, inertia: 250, doubleClickZoom: true, keyboard: true },
+        controller: { scrollZoom: { speed: 0.008, smooth: false }, inertia: 250, doubleClickZoom: true, keyboard: true },
       }),
       viewState: this.viewState() as never,
       layers: [],
@@ -82,8 +86,8 @@ export class MapView {
         const given = viewState as unknown as { target: number[]; zoom: number | number[]; zoomX?: number };
         const zoom = Array.isArray(given.zoom) ? (given.zoom[0] as number) : given.zoom;
         this.camera = { target: [given.target[0] as number, given.target[1] as number], zoom };
-        this.deck.setProps({ viewState: { ...(viewState as object), minZoom: -12, maxZoom: 24 } as never });
-        if (interactionState?.isDragging || interactionState?.isZooming) this.onFirstMove();
+        this.deck.setProps({ viewState: { ...(viewState as object), ...this.limits } as never });
+        if (interactionState && !interactionState.inTransition) this.fitted = false;
         this.moved();
       },
       onHover: (info) => this.hover(info.x, info.y),
@@ -99,7 +103,7 @@ export class MapView {
   }
 
   private viewState(): object {
-    return { target: [...this.camera.target, 0], zoom: this.camera.zoom, minZoom: -12, maxZoom: 24 };
+    return { target: [...this.camera.target, 0], zoom: this.camera.zoom, ...this.limits };
   }
 
   label(text: string): void {
@@ -114,10 +118,16 @@ export class MapView {
     this.height = this.element.clientHeight || 1;
     this.lassoCanvas.width = this.width;
     this.lassoCanvas.height = this.height;
-    if (this.data) this.moved();
+    if (!this.data) return;
+    if (this.fitted) {
+      this.camera = this.whole(this.room());
+      this.deck.setProps({ viewState: this.viewState() as never });
+    }
+    this.moved();
   }
 
-  show(data: MapData, camera: [number, number, number] | null, room: Room): void {
+  show(data: MapData, camera: [number, number, number] | null): void {
+    const room = this.room();
     this.width = this.element.clientWidth || 1;
     this.height = this.element.clientHeight || 1;
     if (data.thumbnail !== this.data?.thumbnail) {
@@ -133,8 +143,12 @@ export class MapView {
     data.places.rows.forEach((row, place) => (this.rowPlace[row] = place));
     this.doubted = [];
     data.places.doubt.forEach((doubt, place) => doubt && this.doubted.push(place));
+    // from a little more than the whole map to some pictures side by side
+    const whole = this.whole(room).zoom;
+    this.limits = { minZoom: whole - 2, maxZoom: Math.max(Math.log2(170 / this.spacing), whole + 3) };
     if (camera) this.camera = { target: [camera[0], camera[1]], zoom: camera[2] };
     else this.camera = this.whole(room);
+    this.fitted = !camera;
     this.deck.setProps({ viewState: this.viewState() as never });
     this.recolour();
     this.moved();
@@ -204,16 +218,20 @@ export class MapView {
     };
   }
 
-  fit(room: Room): void {
-    if (this.grid) this.fly(this.whole(room));
+  fit(): void {
+    if (!this.grid) return;
+    this.fly(this.whole(this.room()));
+    this.fitted = true;
   }
 
   zoom(by: number): void {
-    this.fly({ target: this.camera.target, zoom: this.camera.zoom + by });
+    const zoom = Math.min(Math.max(this.camera.zoom + by, this.limits.minZoom), this.limits.maxZoom);
+    this.fly({ target: this.camera.target, zoom });
   }
 
-  /** Brings a record into view, near enough to see its picture; `room` is what panels cover. */
-  goTo(row: number, room: Room): void {
+  /** Brings a record into view, near enough to see its picture. */
+  goTo(row: number): void {
+    const room = this.room();
     const place = this.rowPlace[row] ?? -1;
     if (place < 0 || !this.data) return;
     const [x, y] = this.at(place);
@@ -226,6 +244,7 @@ export class MapView {
   }
 
   private fly(camera: Camera): void {
+    this.fitted = false;
     const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.camera = camera;
     this.deck.setProps({
@@ -253,7 +272,7 @@ export class MapView {
   }
 
   private pictureSize(): number {
-    return Math.min(Math.max(this.spacing * 2 ** this.camera.zoom * 1.35, 22), 112);
+    return Math.min(Math.max(this.spacing * 2 ** this.camera.zoom * 1.5, 26), 112);
   }
 
   private isNear(): boolean {
@@ -344,6 +363,36 @@ export class MapView {
     }
   }
 
+  /** Of the pictures in view those that hide no other; what is marked comes first. The rest stays points. */
+  private apart(size: number): number[] {
+    if (!this.inView || !this.data) return [];
+    const { rows } = this.data.places;
+    // in steps of the zoom, so that pictures do not come and go with every turn of the wheel
+    const least = (0.8 * size) / 2 ** (Math.round(this.camera.zoom * 4) / 4);
+    const first = new Set([this.selected, ...this.near, ...(this.marked ?? [])]);
+    const inOrder = [...this.inView].sort((a, b) => {
+      const [one, other] = [rows[a] as number, rows[b] as number];
+      return Number(other === this.selected) - Number(one === this.selected) || Number(first.has(other)) - Number(first.has(one)) || one - other;
+    });
+    const cells = new Map<string, [number, number][]>();
+    return inOrder.filter((place) => {
+      const [x, y] = this.at(place);
+      const [column, line] = [Math.floor(x / least), Math.floor(y / least)];
+      for (let dx = -1; dx <= 1; dx += 1) {
+        for (let dy = -1; dy <= 1; dy += 1) {
+          for (const [ox, oy] of cells.get(`${column + dx},${line + dy}`) ?? []) {
+            if (Math.hypot(ox - x, oy - y) < least) return false;
+          }
+        }
+      }
+      const key = `${column},${line}`;
+      const held = cells.get(key);
+      if (held) held.push([x, y]);
+      else cells.set(key, [[x, y]]);
+      return true;
+    });
+  }
+
   private async load(page: number, now: number): Promise<void> {
     const held: { image: ImageBitmap | null; used: number } = { image: null, used: now };
     this.pages.set(page, held);
@@ -385,7 +434,7 @@ export class MapView {
     const perPage = data.thumbnail.columns ** 2;
     const byPage = new Map<number, number[]>();
     const pictured = new Set<number>();
-    for (const place of this.inView ?? []) {
+    for (const place of this.apart(size)) {
       const page = Math.floor((rows[place] as number) / perPage);
       if (!this.pages.get(page)?.image) continue;
       const list = byPage.get(page);
@@ -495,8 +544,8 @@ export class MapView {
             getColor: [...ink, 255],
             getPixelOffset: [0, size / 2 + 9],
             fontFamily: FONT,
-            fontSettings: { sdf: true, fontSize: 48, buffer: 6 },
-            outlineWidth: 3,
+            fontSettings: { sdf: true, fontSize: 64, buffer: 8, radius: 16 },
+            outlineWidth: 4,
             outlineColor: [...ground, 255],
             characterSet: "auto",
             updateTriggers: { getPixelOffset: size },
@@ -505,11 +554,17 @@ export class MapView {
       }
     }
     const ring = (place: number) => (pictured.has(place) ? size * 0.5 + 3 : radius + 4);
-    if (neighbours.length) {
+    const [litX, litY] = lit >= 0 ? this.project(...this.at(lit)) : [-1e6, -1e6];
+    // a neighbour below the open record's own picture is not ringed: the rings would hide the picture
+    const ringed = neighbours.filter((place) => {
+      const [x, y] = this.project(...this.at(place));
+      return pictured.has(place) || !pictured.has(lit) || Math.hypot(x - litX, y - litY) > ring(lit);
+    });
+    if (ringed.length) {
       layers.push(
         new ScatterplotLayer<number>({
           id: "near",
-          data: neighbours,
+          data: ringed,
           getPosition: position,
           getRadius: ring,
           radiusUnits: "pixels",
@@ -552,8 +607,8 @@ export class MapView {
           getPixelOffset: [0, -(ring(lit) + 13)],
           fontFamily: FONT,
           fontWeight: 600,
-          fontSettings: { sdf: true, fontSize: 48, buffer: 6 },
-          outlineWidth: 3,
+          fontSettings: { sdf: true, fontSize: 64, buffer: 8, radius: 16 },
+          outlineWidth: 4,
           outlineColor: [...ground, 255],
           characterSet: "auto",
           updateTriggers: { getPixelOffset: [size, radius, pictured.size], getText: this.selected },

@@ -62,7 +62,7 @@ function row(context: PanelContext, hit: api.Hit, why?: (place: HTMLElement) => 
     h("span", { class: "who" },
       h("span", { class: "name" }, hit.name || context.names[hit.row] || "(no name)"),
       hit.group ? h("span", { class: "group" }, hit.group) : null,
-      hit.passage ? h("span", { class: "passage" }, hit.passage_path ? h("i", {}, `${hit.passage_path}: `) : null, hit.passage) : null),
+      hit.passage ? h("span", { class: "passage" }, hit.passage_path ? h("i", { title: hit.passage_path }, `${hit.passage_path.split(".").at(-1)}: `) : null, hit.passage) : null),
     h("span", { class: "measure" }, measure(hit)));
   const item = h("li", {}, open);
   if (why) {

@@ -40,13 +40,39 @@ function children(data: object, depth: number): HTMLElement {
   return list;
 }
 
-function line(name: string, data: unknown, depth: number): HTMLElement {
+/** Follows parts with a single value: `type: {name: "fire"}` reads as one line. */
+export function chain(name: string, data: unknown): [string, unknown] {
+  while (data !== null && typeof data === "object") {
+    const entries = Object.entries(data);
+    if (entries.length !== 1) break;
+    const [key, value] = entries[0] as [string, unknown];
+    if (!Array.isArray(data)) name = `${name} › ${key}`;
+    data = value;
+  }
+  return [name, data];
+}
+
+/** The first few values of a part, so that a closed one says what it holds. */
+export function preview(data: unknown, most = 3): string {
+  const found: string[] = [];
+  const look = (part: unknown): void => {
+    if (found.length >= most) return;
+    if (part !== null && typeof part === "object") Object.values(part).forEach(look);
+    else if (part !== null && part !== "") found.push(String(part).slice(0, 30));
+  };
+  look(data);
+  return found.join(" · ");
+}
+
+function line(given: string, whole: unknown, depth: number): HTMLElement {
+  const [name, data] = chain(given, whole);
   const label = h("span", { class: "k" }, name);
   if (data === null || typeof data !== "object") return h("li", {}, label, value(data));
   if (flat(data)) return h("li", {}, label, h("span", { class: "v" }, (data as unknown[]).map((each) => (each === null ? "none" : String(each))).join(", ") || "(empty)"));
   const count = Object.keys(data).length;
   if (count === 0) return h("li", {}, label, h("span", { class: "v none" }, "(empty)"));
-  const part = h("details", {}, h("summary", {}, label, h("span", { class: "count" }, counted(count, Array.isArray(data) ? "item" : "field"))));
+  const told = Array.isArray(data) ? counted(count, "item") : preview(data) || counted(count, "field");
+  const part = h("details", {}, h("summary", {}, label, h("span", { class: "count" }, told)));
   const fill = () => part.childElementCount === 1 && part.append(children(data, depth + 1));
   part.addEventListener("toggle", () => part.open && fill());
   if (depth < 1 && size(data) < OPEN_BELOW) {

@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+
+import { decode, float32, lines, uint16 } from "../src/arrays";
+import { colouring, rgb } from "../src/colours";
+import { ends } from "../src/heatmap";
+import { PlaceGrid, within } from "../src/places";
+import { find, nearly, plain } from "../src/search";
+import { START, read, write } from "../src/state";
+import { chain, preview } from "../src/tree";
+
+describe("state", () => {
+  it("comes back from the address as it was", () => {
+    const state = {
+      ...START, screen: "heatmap" as const, map: "umap", record: "a&b=c #1", camera: [1.5, -2.25, 3.5] as [number, number, number], question: "wer? 50% & mehr",
+      colour: "types[0].name", hidden: ["fire, water", "Pokémon"], by: "fused" as const, perGroup: true, unusual: true, square: [3, 4, 20] as [number, number, number],
+    };
+    expect(read(`#${write(state)}`)).toEqual(state);
+  });
+  it("is empty at the start, and leaves out what cannot be read", () => {
+    expect(write(START)).toBe("");
+    expect(read("#view=1,x,3&by=magic&screen=nowhere&square=1,,2")).toEqual(START);
+  });
+});
+
+describe("search", () => {
+  const names = ["Raichu", "Pikachu Rock Star", "Pikachu", "Pichu", "Flabébé", "Mr. Mime", "Mime Jr."].map(plain);
+  it("puts the name itself before names that begin so, before words, before parts", () => {
+    expect(find(names, "pikachu", 9)).toEqual([2, 1]);
+    expect(find(names, "mime", 9)).toEqual([6, 5]);
+    expect(find(names, "chu", 9)).toEqual([3, 0, 2, 1]);
+    expect(find(names, "chu", 2)).toEqual([3, 0]);
+  });
+  it("takes no notice of accents and of one slip", () => {
+    expect(find(names, "flabebe", 9)).toEqual([4]);
+    expect(find(names, "piakchu", 9)).toEqual([2, 1]);
+    expect(nearly("pikachu", "pikchu")).toBe(true);
+    expect(nearly("pikachu", "rattata")).toBe(false);
+    expect(find(names, "  ", 9)).toEqual([]);
+  });
+});
+
+describe("arrays", () => {
+  it("are little-endian, and of the length that was promised", () => {
+    expect([...decode(uint16, new Uint8Array([1, 0, 255, 255]).buffer, 2)]).toEqual([1, 65535]);
+    expect([...decode(float32, new Uint8Array([0, 0, 128, 63]).buffer)]).toEqual([1]);
+    expect(() => decode(float32, new ArrayBuffer(6))).toThrow(RangeError);
+    expect(() => decode(uint16, new ArrayBuffer(4), 3)).toThrow(/4 bytes/);
+  });
+  it("lines keep an empty name, also at the end", () => {
+    expect(lines("a\n\nc\n", 3)).toEqual(["a", "", "c"]);
+    expect(lines("a\n\n", 2)).toEqual(["a", ""]);
+    expect(() => lines("a\nb", 3)).toThrow(RangeError);
+  });
+});
+
+describe("places", () => {
+  const xy = Float32Array.from({ length: 2000 }, (_, at) => ((at * 7919) % 1013) / 10);
+  const grid = new PlaceGrid(xy);
+  it("finds what a search of all finds", () => {
+    const box = { left: 20, right: 45, bottom: 10, top: 70 };
+    const all = [...Array(1000).keys()].filter((p) => xy[2 * p]! >= 20 && xy[2 * p]! <= 45 && xy[2 * p + 1]! >= 10 && xy[2 * p + 1]! <= 70);
+    expect(grid.inside(box)?.sort((a, b) => a - b)).toEqual(all);
+    expect(grid.inside(box, 3)).toBeNull();
+    const far = (p: number) => Math.hypot(xy[2 * p]! - 33, xy[2 * p + 1]! - 51);
+    const nearest = [...Array(1000).keys()].reduce((best, p) => (far(p) < far(best) ? p : best), 0);
+    expect(far(grid.nearest(33, 51, 50, () => true))).toBe(far(nearest));
+    expect(grid.nearest(33, 51, 50, () => false)).toBe(-1);
+  });
+  it("knows what a lasso holds", () => {
+    const bow = [[0, 0], [4, 0], [4, 4], [2, 1], [0, 4]] as const;
+    expect([within(1, 0.5, bow), within(2, 2, bow), within(5, 1, bow)]).toEqual([true, false, false]);
+  });
+});
+
+describe("colours and trees", () => {
+  it("a hidden group is not shown, and none is its own", () => {
+    const now = colouring("group", { kind: "category", categories: ["a", "b"], codes: Uint16Array.of(1, 65535, 0, 1) }, new Set(["b"]), "light", true);
+    expect(now.categories.map((each) => [each.name, each.count])).toEqual([["a", 1], ["b", 2], ["(none)", 1]]);
+    expect([...now.shown]).toEqual([0, 1, 1, 0]);
+    expect([...now.colours.slice(6, 9)]).toEqual([...rgb("#cc6677")]);
+  });
+  it("single values read as one line", () => {
+    expect(chain("types", [{ type: { name: "fire" } }])).toEqual(["types › type › name", "fire"]);
+    expect(preview({ base: 35, stat: { name: "hp" }, more: null, x: 1, y: 2 })).toBe("35 · hp · 1");
+  });
+  it("a few odd cells do not set the heatmap's scale", () => {
+    const values = new Uint8Array(1000).map((_, at) => (at === 0 ? 0 : 100 + (at % 100)));
+    const [low, high] = ends(values);
+    expect(low).toBeGreaterThan(99);
+    expect(high).toBeLessThan(200);
+  });
+});
