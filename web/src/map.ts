@@ -145,7 +145,7 @@ export class MapView {
     data.places.doubt.forEach((doubt, place) => doubt && this.doubted.push(place));
     // from a little more than the whole map to some pictures side by side
     const whole = this.whole(room).zoom;
-    this.limits = { minZoom: whole - 2, maxZoom: Math.max(Math.log2(170 / this.spacing), whole + 3) };
+    this.limits = { minZoom: whole - 2, maxZoom: Math.max(Math.log2(600 / this.spacing), whole + 3) };
     if (camera) this.camera = { target: [camera[0], camera[1]], zoom: camera[2] };
     else this.camera = this.whole(room);
     this.fitted = !camera;
@@ -292,7 +292,10 @@ export class MapView {
     return place < 0 ? -1 : (rows[place] as number);
   }
 
+  private pointer: [number, number] = [-1e6, -1e6];
+
   private hover(sx: number, sy: number): void {
+    this.pointer = [sx, sy];
     const row = this.rowAt(sx, sy);
     if (row >= 0 && this.data) {
       const group = this.colouring && this.colourName(row);
@@ -322,6 +325,7 @@ export class MapView {
   private moved(): void {
     this.tellCamera();
     this.findInView();
+    this.hover(...this.pointer); // something else may now be below a pointer that did not move
     this.draw();
   }
 
@@ -540,13 +544,14 @@ export class MapView {
             data: plates,
             getPosition: position,
             getText: (place) => shorten(data.names[rows[place] as number] ?? "", 18),
-            getSize: 11.5,
+            getSize: 12,
             getColor: [...ink, 255],
             getPixelOffset: [0, size / 2 + 9],
             fontFamily: FONT,
-            fontSettings: { sdf: true, fontSize: 64, buffer: 8, radius: 16 },
-            outlineWidth: 4,
-            outlineColor: [...ground, 255],
+            fontSettings: { fontSize: Math.ceil(12 * (window.devicePixelRatio || 1)) }, // as large as drawn: crisp
+            background: true,
+            getBackgroundColor: [...ground, 190],
+            backgroundPadding: [3, 1],
             characterSet: "auto",
             updateTriggers: { getPixelOffset: size },
           }),
@@ -607,9 +612,10 @@ export class MapView {
           getPixelOffset: [0, -(ring(lit) + 13)],
           fontFamily: FONT,
           fontWeight: 600,
-          fontSettings: { sdf: true, fontSize: 64, buffer: 8, radius: 16 },
-          outlineWidth: 4,
-          outlineColor: [...ground, 255],
+          fontSettings: { fontSize: Math.ceil(13 * (window.devicePixelRatio || 1)) },
+          background: true,
+          getBackgroundColor: [...ground, 215],
+          backgroundPadding: [4, 1],
           characterSet: "auto",
           updateTriggers: { getPixelOffset: [size, radius, pictured.size], getText: this.selected },
         }),
