@@ -133,7 +133,8 @@ export class MapView {
     if (data.thumbnail !== this.data?.thumbnail) {
       const { side, columns } = data.thumbnail;
       for (let cell = 0; cell < columns * columns; cell += 1) {
-        this.cells[cell] = { x: (cell % columns) * side, y: Math.floor(cell / columns) * side, width: side, height: side, mask: false };
+        // two pixels less at each edge: smoothing must not bring in the picture beside it
+        this.cells[cell] = { x: (cell % columns) * side + 2, y: Math.floor(cell / columns) * side + 2, width: side - 4, height: side - 4, mask: false };
       }
     }
     this.data = data;
