@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from argparse import Namespace
 from collections.abc import Callable
@@ -438,10 +439,10 @@ def explore(parsed: Namespace) -> None:
             # Some browsers keep whoever started them waiting.
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
-    try:
+    # Ctrl-C is how one ends it; where it is ignored, as in a shell's background jobs, serve just returns.
+    with contextlib.suppress(KeyboardInterrupt):
         serve(_open(parsed.dir), announce, host=parsed.host, port=parsed.port)
-    except KeyboardInterrupt:  # how one ends it
-        say("The explorer has ended.")
+    say("The explorer has ended.")
 
 
 VERBS: dict[str, Callable[[Namespace], None]] = {
