@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from embedex.errors import InputError
-from embedex.records import JSON, Record, minify, strip_prefix
+from embedex.records import JSON, Record, is_prose, minify, strip_prefix
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,10 +60,6 @@ MAX_PIXELS = 50_000_000
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 """The endings that a picture's file may have, in the order in which one is chosen where several match."""
-
-MIN_PASSAGE_CHARACTERS = 20
-MIN_PASSAGE_SPACES = 3
-"""A passage is a string value at least this long with at least so many spaces: prose, not an identifier."""
 
 
 _SOFT_HYPHEN = re.compile("\N{SOFT HYPHEN}\\s?")
@@ -249,7 +245,7 @@ def passages(record: Record, settings: TextSettings) -> list[Passage]:
     def walk(value: JSON, path: str) -> None:
         if isinstance(value, str):
             text = " ".join(_SOFT_HYPHEN.sub("", value).split())
-            if len(text) >= MIN_PASSAGE_CHARACTERS and text.count(" ") >= MIN_PASSAGE_SPACES:
+            if is_prose(text):
                 found.setdefault(text.casefold(), Passage(record.id, path, text))
         elif isinstance(value, dict):
             for key, each in value.items():
