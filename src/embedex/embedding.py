@@ -225,6 +225,7 @@ def _pools(
     unreadable: dict[str, str] = {}
     hashes: list[str | None] = []
     tokenized: list[tuple[str, Any]] = []
+    tokens = 0
     with ThreadPoolExecutor(DECODERS, "embedex-decode") as decoders:
         read = decoders.map if encoder.description.modality == "image" else map  # a text has been read already
         for part in _batched(documents, BATCH):
@@ -246,10 +247,12 @@ def _pools(
                 yield _Pool(part_rows, [_pack(encoder.encode_documents, contents)] if contents else [])
                 continue
             hashes += part_rows
-            tokenized += zip(contents, _tokenized(encoder, contents, new), strict=True)
-            if sum(each.tokens for _, each in tokenized) >= POOL_TOKENS:
+            fresh = _tokenized(encoder, contents, new)
+            tokenized += zip(contents, fresh, strict=True)
+            tokens += sum(each.tokens for each in fresh)
+            if tokens >= POOL_TOKENS:
                 yield _Pool(hashes, _packs(encoder, tokenized))
-                hashes, tokenized = [], []
+                hashes, tokenized, tokens = [], [], 0
     if hashes and isinstance(encoder, TokenEncoder):
         yield _Pool(hashes, _packs(encoder, tokenized))
 

@@ -39,6 +39,7 @@ class Keeper:
     def __init__(self, encoder: FieldEncoder, store: Store, settings: TextSettings, depth: int) -> None:
         self._encoder, self._store, self._settings, self._depth = encoder, store, settings, depth
         self._key = key(encoder.description, depth)
+        self._shard = store.next_shard(self._key)
 
     @property
     def description(self) -> EncoderDescription:
@@ -66,7 +67,8 @@ class Keeper:
             starts.append(len(paths))
         hashes = [TextDocument("", text).content_hash for text in documents]
         block = Parts(hashes, hashes, np.asarray(starts, np.int64), paths, np.concatenate(rows))
-        self._store.write_parts_shard(self._key, self._store.next_shard(self._key), block)
+        self._store.write_parts_shard(self._key, self._shard, block)
+        self._shard += 1
         return vectors
 
 

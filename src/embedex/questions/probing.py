@@ -64,15 +64,15 @@ def probe(
         raise holdings.not_embedded("text")
     if doubled := [name for name, _ in sides if [each for each, _ in sides].count(name) > 1]:
         raise InputError(f"{doubled[0]!r} is compared twice.")
-    found = _field(holdings, JsonPath.parse(target))
+    path = JsonPath.parse(target)
+    values = _values(holdings, path)
     allowed = np.flatnonzero(holdings.chosen(where, everything))
-    values = [value for value, _ in found]
     if all(value is None for value in values):
         first = next(holdings.store.read_records(holdings.index, [0]))
-        raise leads_nowhere("target", JsonPath.parse(target), first)
+        raise leads_nowhere("target", path, first)
     rows = np.asarray([row for row in allowed.tolist() if values[row] is not None], np.int64)
     notes = [f"{counted(len(allowed) - len(rows))} without a value"] if len(rows) < len(allowed) else []
-    texts = [text for _, text in found] if blind else None
+    texts = _texts_without(holdings, path) if blind else None
     compared = [_side(holdings, side, rows, texts, centred is not False, map_name, progress) for _, side in sides]
     held = rows
     for each in compared:
@@ -116,16 +116,27 @@ def probe(
     )
 
 
-def _field(holdings: Holdings, path: JsonPath) -> list[tuple[JSON, str]]:
-    """Of each record the value at a path, written with or without the prefix, and the text without that field."""
-    prefix, settings = holdings.manifest.text.strip_prefix, holdings.manifest.text
-    found = []
-    for record in holdings.store.read_records(holdings.index):
-        short = strip_prefix(record.data, prefix)
-        data = record.data if path.find(record.data) is not None else short
-        text = text_document(Record(record.id, path.removed_from(data)), settings).text
-        found.append((path.find(data), text))
-    return found
+def _values(holdings: Holdings, path: JsonPath) -> list[JSON]:
+    """Each record's value at a path, which is written with or without the prefix."""
+    return [path.find(_as_written(record, path, holdings)) for record in holdings.store.read_records(holdings.index)]
+
+
+def _texts_without(holdings: Holdings, path: JsonPath) -> list[str]:
+    """Each record's text without the field at a path, which is written with or without the prefix."""
+    settings = holdings.manifest.text
+    return [
+        text_document(Record(record.id, path.removed_from(_as_written(record, path, holdings))), settings).text
+        for record in holdings.store.read_records(holdings.index)
+    ]
+
+
+def _as_written(record: Record, path: JsonPath, holdings: Holdings) -> Mapping[str, JSON]:
+    """A record's data with the prefix, if the path is found so, else without it."""
+    return (
+        record.data
+        if path.find(record.data) is not None
+        else strip_prefix(record.data, holdings.manifest.text.strip_prefix)
+    )
 
 
 def _side(
