@@ -146,8 +146,8 @@ def embed(parsed: Namespace) -> None:
     given = {name: getattr(parsed, name) for name in ENCODER_SETTINGS}
     names: dict[Modality, str] = {"text": parsed.text, "image": parsed.image}
     for modality, name in names.items():
-        if name != "none" and "fetched at first use" in (lacks := registry.missing(name, modality)):
-            say(f"{name} ({modality}) is not on this machine yet: {lacks}")
+        if name != "none" and (fetched := registry.to_fetch(name, modality)):
+            say(f"{name} ({modality}) is not on this machine yet: {fetched}")
     with output.progress() as progress:
         reports = collection.embed(
             text=None if parsed.text == "none" else parsed.text,

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 HUB = "https://huggingface.co"
 """Where the hub is, unless ``HF_ENDPOINT`` says otherwise."""
 
+AT_FIRST_USE = "fetched at first use"
+"""Ends what is said of files that are not here and come by themselves."""
+
 CONNECT_TIMEOUT = 5.0
 """Seconds to wait for a connection: what is lost where there is no network."""
 

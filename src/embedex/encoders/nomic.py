@@ -530,7 +530,7 @@ def missing(model: Model) -> str:
     if absent := runtime_missing():
         return absent
     if len(hub_files.find(model.hub)) < len(model.hub.files):
-        return f"{model.hub.size} from the Hugging Face hub, fetched at first use"
+        return f"{model.hub.size} from the Hugging Face hub, {hub_files.AT_FIRST_USE}"
     return ""
 
 

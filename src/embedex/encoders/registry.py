@@ -13,6 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from embedex import weights
+from embedex.encoders import hub_files
 from embedex.encoders.base import Encoder, EncoderDescription, Modality, Setting
 from embedex.errors import InputError
 
@@ -353,13 +354,14 @@ def load(name: str, modality: Modality, **settings: Setting) -> Encoder:
     return encoder
 
 
-def missing(name: str, modality: Modality) -> str:
-    """What an encoder lacks here and now, with the cure, or ``""``.
+def to_fetch(name: str, modality: Modality) -> str:
+    """What making an encoder fetches first, or ``""``.
 
     Raises:
         InputError: there is no such encoder.
     """
-    return _entry(name, modality)[0].missing()
+    lacks = _entry(name, modality)[0].missing()
+    return lacks if lacks.endswith(hub_files.AT_FIRST_USE) else ""
 
 
 def objection(name: str, modality: Modality) -> str:
