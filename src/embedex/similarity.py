@@ -171,16 +171,7 @@ def neighbours(vectors: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     import numpy as np
 
     k = min(k, len(vectors) - 1)
-    result = np.empty((len(vectors), max(k, 0)), np.int64)
-    if k < 1:
-        return result
-    for start, scores in blocks(vectors):
-        rows = np.arange(len(scores))
-        scores[rows, start + rows] = -np.inf
-        top = np.argpartition(scores, -k, axis=1)[:, -k:]
-        order = np.argsort(-np.take_along_axis(scores, top, axis=1), axis=1, kind="stable")
-        result[start : start + len(scores)] = np.take_along_axis(top, order, axis=1)
-    return result
+    return nearest(vectors, k)[0] if k > 0 else np.empty((len(vectors), 0), np.int64)
 
 
 def nearest(vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
