@@ -124,8 +124,7 @@ class Holdings:
     @cached_property
     def group_ranks(self) -> dict[str | None, int]:
         """Each group's place in the order in which groups appear in the collection; records without one come last."""
-        groups: dict[str | None, None] = dict.fromkeys(group for group in self.index.groups if group is not None)
-        return {group: rank for rank, group in enumerate([*groups, None])}
+        return {group: rank for rank, group in enumerate([*self.index.group_names, None])}
 
     def item(self, row: int) -> Item:
         """A record as results name it."""

@@ -119,6 +119,11 @@ class Index:
     checksums: NDArray[np.int64]
     records_sha256: str
 
+    @property
+    def group_names(self) -> list[str]:
+        """Each group once, in the order in which groups appear."""
+        return list(dict.fromkeys(group for group in self.groups if group is not None))
+
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:

@@ -217,7 +217,7 @@ class _Explorer:
                 "title": collection.title,
                 "origin": collection.manifest.origin,
                 "count": len(index.ids),
-                "groups": arrays.group_names(index)[: arrays.MOST_CODES],
+                "groups": index.group_names[: arrays.MOST_CODES],
                 "embeddings": embeddings,
                 "pictures": len(index.pictures) - index.pictures.count(None),
                 "maps": [json.loads(self.map_array(name, "told").body) for name in collection.maps],

@@ -20,11 +20,6 @@ MOST_CODES = NONE
 """How many values uint16 can tell apart beside none."""
 
 
-def group_names(index: Index) -> list[str]:
-    """Each group once, in the order in which groups appear."""
-    return list(dict.fromkeys(group for group in index.groups if group is not None))
-
-
 def lines(texts: Sequence[str]) -> Held:
     """Texts in UTF-8, one a line; what would break a line becomes a space."""
     joined = "".join(f"{text}\n" for text in texts)
@@ -34,8 +29,8 @@ def lines(texts: Sequence[str]) -> Held:
 
 
 def groups(index: Index) -> Held:
-    """uint16 a record: its group's place in `group_names`; `NONE` without one, or beyond what uint16 can tell."""
-    return Held(codes(index.groups, group_names(index)))
+    """uint16 a record: its group's place in `Index.group_names`; `NONE` without one, or beyond what uint16 can tell."""
+    return Held(codes(index.groups, index.group_names))
 
 
 def codes(values: Sequence[str | None], categories: Sequence[str]) -> bytes:

@@ -26,18 +26,10 @@ def order(rows: NDArray[np.int64], index: Index) -> NDArray[np.int64]:
     """
     import numpy as np
 
-    ranks: dict[str, int] = {}
-    for group in index.groups:
-        if group is not None:
-            ranks.setdefault(group, len(ranks))
-    groups = index.groups
-    labels = np.fromiter((_rank(ranks, groups[row]) for row in rows.tolist()), np.int64, len(rows))
+    ranks = {group: rank for rank, group in enumerate([*index.group_names, None])}
+    labels = np.fromiter((ranks[index.groups[row]] for row in rows.tolist()), np.int64, len(rows))
     sequence: NDArray[np.int64] = np.argsort(labels, kind="stable")
     return sequence[index.main[rows[sequence]]]
-
-
-def _rank(ranks: dict[str, int], group: str | None) -> int:
-    return len(ranks) if group is None else ranks[group]
 
 
 def square(
