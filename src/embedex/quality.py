@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 COMMON = 0.1
 """A field counts as expected where at least this share of the records has it filled."""
 
+FEW = 30
+"""A share of the variance of fewer records than these says little."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Filled:
@@ -100,6 +103,29 @@ def r_squared(values: NDArray[np.float64], expected: NDArray[np.float64]) -> flo
     """The share of the variance that is explained; NaN where there is none."""
     spread = float(values.var())
     return 1 - float(((values - expected) ** 2).mean()) / spread if spread > 0 else float("nan")
+
+
+def rests_on_few(lengths: NDArray[np.int64], missing: NDArray[np.int64], values: NDArray[np.float64]) -> bool:
+    """Whether the share of the variance that `design` explains is carried by few records.
+
+    It is where there are fewer than 30 records, and where the share falls below half of what it was without the 2 %
+    of records (three at least) of which the fit expects the least common values.
+
+    Args:
+        lengths, missing: see `design`, shape (n,).
+        values: median similarities, shape (n,); all finite.
+    """
+    import numpy as np
+
+    if len(values) < FEW:
+        return True
+    columns = design(lengths, missing)
+    expected = fitted(columns, values, np.ones(len(values), bool))
+    most = np.argsort(-np.abs(expected - np.median(expected)), kind="stable")[: max(3, len(values) // 50)]
+    rest = np.ones(len(values), bool)
+    rest[most] = False
+    without = r_squared(values[rest], fitted(design(lengths[rest], missing[rest]), values[rest], rest[rest]))
+    return not without >= r_squared(values, expected) / 2
 
 
 def shifts(columns: NDArray[np.float64], values: NDArray[np.float64], member: NDArray[np.bool_]) -> tuple[float, float]:

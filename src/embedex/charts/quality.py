@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,11 @@ from embedex.charts import style
 from embedex.charts.lettering import shorten
 from embedex.charts.scale import round_ticks
 from embedex.charts.style import ACCENT, BAR, BODY, BOTTOM, GREY, MARGIN, OTHER, OWN_MARKS, SMALL
+from embedex.quality import rests_on_few
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.figure import Figure
 
@@ -31,6 +33,10 @@ _NAMES = 1.75
 _BARS = 3.4
 _NUMBERS = 0.75
 _BETWEEN = 0.55
+
+_FEWEST = 5
+_NEGLIGIBLE = 0.1
+"""What is explained is told of groups of so many records, whose shift is at least this share of the largest."""
 
 
 def quality_chart(result: Quality, *, date: datetime.date) -> Figure:
@@ -49,16 +55,21 @@ def quality_chart(result: Quality, *, date: datetime.date) -> Figure:
     shown = [each for each in known if each in largest]
     height = max(_LEAST, len(shown) * _ROW)
     right = _BETWEEN + _NAMES + _BARS + _NUMBERS if shown else 0.0
-    share = "nothing" if result.r_squared is None else f"{result.r_squared:.0%}"
+    finite = np.isfinite(result.medians)
+    share = "" if result.r_squared is None else f"{result.r_squared:.0%}"
+    few = rests_on_few(result.lengths[finite], result.missing[finite], result.medians[finite].astype(np.float64))
+    title, fit = f"The amount of data explains {share or 'nothing'} of how alike records are", ""
+    if share and few:
+        title = "How alike records are, beside how much data each has"
+        fit = f"; a fit explains {share} of the variance, carried by few records"
     note = f" · the {len(shown)} largest of {len(known):,} groups" if len(shown) < len(known) else ""
     figure = style.sheet(
         _LEFT + _PLOT + right + MARGIN, _TICKS + height + _HEADING,
-        f"The amount of data explains {share} of how alike records are",
+        title,
         "Each record's median similarity to all others, against the length of its document and its missing fields"
-        f"{note}",
+        f"{fit}{note}",
         f"{result.basis.caption()} · {len(result.fields):,} fields expected", date,
     )  # fmt: skip
-    finite = np.isfinite(result.medians)
     if not finite.any():
         return style.no_data(figure, "No records to compare.")
     marks = {each.group: OWN_MARKS[number] for number, each in enumerate(shown)}
@@ -86,7 +97,8 @@ def _draw_records(
     axes.minorticks_off()
     axes.set_xlim(low / 1.1, high * 1.1)
     axes.set_ylim(bottom - room, top + room)
-    style.ruled(axes, "x", _round_lengths(low / 1.1, high * 1.1), "characters of the document (each step doubles)")
+    ticks = _round_lengths(low / 1.1, high * 1.1)
+    style.ruled(axes, "x", ticks, _told(ticks))
     style.ruled(axes, "y", round_ticks(bottom - room, top + room, 6), f"median similarity ({result.basis.measure})")
     groups = np.asarray([item.group for item in result.items], dtype=object)
     rest = finite & ~np.asarray([group in marks for group in groups], bool)
@@ -115,6 +127,7 @@ def _draw_groups(figure: Figure, shown: Sequence[GroupQuality], marks: dict[str 
     for word, colour, at in (("seen", ACCENT, 0.0), ("expected from its data", BAR, 0.65)):
         style.write(figure, left + at + 0.7, floor + height + 0.2, "■", BODY, colour=colour)
         style.write(figure, left + at + 0.86, floor + height + 0.2, word, SMALL, colour=GREY)
+    least = _NEGLIGIBLE * max(abs(group.shift or 0.0) for group in shown)
     step = height / len(shown)
     for number, group in enumerate(shown):
         middle = len(shown) - number - 0.5
@@ -125,17 +138,33 @@ def _draw_groups(figure: Figure, shown: Sequence[GroupQuality], marks: dict[str 
         style.write(figure, names_left + 0.2, y, name, SMALL, bold=True)
         axes.barh(middle + 0.17, group.shift or 0.0, 0.3, color=ACCENT, linewidth=0)
         axes.barh(middle - 0.17, group.expected or 0.0, 0.3, color=BAR, linewidth=0)
-        explained = group.explained
+        explained = group.explained if _worth_a_share(group, least) else None
         told = "" if explained is None else f"{explained:.0%}".replace("-", "\N{MINUS SIGN}")
         style.write(figure, left + _BARS + _NUMBERS, y, told, SMALL, colour=GREY, ha="right")
-    if any(group.explained is not None for group in shown):
+    if any(group.explained is not None and _worth_a_share(group, least) for group in shown):
         style.write(figure, left + _BARS + _NUMBERS, floor + height + 0.2, "explained", SMALL, colour=GREY, ha="right")
 
 
+def _told(ticks: Mapping[float, str]) -> str:
+    """The title of the axis of lengths, which says what a step is where it is no plain one."""
+    steps = {round(after / before, 3) for before, after in itertools.pairwise(ticks)}
+    how = {2.0: " (each step doubles)", 10.0: " (each step is tenfold)"}
+    return f"characters of the document{how.get(steps.pop(), '') if len(steps) == 1 else ''}"
+
+
+def _worth_a_share(group: GroupQuality, least: float) -> bool:
+    """Whether a group has the records and the shift of which a share says something."""
+    return group.records >= _FEWEST and abs(group.shift or 0.0) >= least
+
+
 def _round_lengths(low: float, high: float) -> dict[float, str]:
-    """Lengths that double, inside the axis: 1,000, 2,000, 4,000 and so on; or powers of ten where it is long."""
+    """Lengths that double, inside the axis: 1,000, 2,000, 4,000 and so on; or powers of ten where it is long.
+
+    Where fewer than three of them are inside, round lengths at equal steps.
+    """
     factor = 2 if high / low < 256 else 10
     start = 10.0 ** math.floor(math.log10(low))
     steps = range(math.ceil(math.log(high / start, factor)) + 1)
     ticks = [start * factor**step for step in steps]
-    return {each: f"{each:,.0f}" for each in ticks if low <= each <= high}
+    inside = {each: f"{each:,.0f}" for each in ticks if low <= each <= high}
+    return inside if len(inside) > 2 else round_ticks(low, high, 5)
