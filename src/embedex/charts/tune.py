@@ -78,6 +78,8 @@ def tune_chart(result: Tuned, *, date: datetime.date) -> Figure:
         least, most = result.ranges[path]
         colour = BAR if weight == 1 else ACCENT
         axes.plot([_place(least), _place(most)], [middle, middle], color=BAR, linewidth=2.2, solid_capstyle="round")
+        if least == most != weight:  # a line without length would not be seen
+            axes.plot([_place(least)], [middle], marker="|", markersize=9, markeredgewidth=2.2, color=BAR)
         axes.plot([_place(weight)], [middle], marker="o", markersize=6, color=colour)
         name = shorten(path or "(whole)", _NAMES - 0.15, SMALL)
         style.write(figure, left - 0.1, floor + middle, name, SMALL, ha="right")
