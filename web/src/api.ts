@@ -151,10 +151,13 @@ export async function values(path: string, n: number): Promise<Coded> {
 export const record = (row: number, signal?: AbortSignal) => json<OneRecord>(`records/${row}`, {}, signal);
 export const pictureAddress = (row: number) => address(`pictures/${row}`);
 export const pageAddress = (page: number) => address(`thumbnails/${page}.webp`);
-export const similar = (row: number, by: By, k: number, perGroup: boolean, map: string, signal?: AbortSignal) =>
-  json<Hits>("similar", { row, by, k, per_group: perGroup, map: by === "map" ? map : null }, signal);
+/** `weight`: with "fused" the picture's share, from 0 to 1; null for the usual one. */
+export const similar = (row: number, by: By, k: number, perGroup: boolean, map: string, weight: number | null, signal?: AbortSignal) =>
+  json<Hits>("similar", { row, by, k, per_group: perGroup, map: by === "map" ? map : null, weight: by === "fused" ? weight : null }, signal);
 export const why = (row: number, other: number) => json<Why>("why", { row, other });
 export const ask = (q: string, k: number, signal?: AbortSignal) => json<Hits>("ask", { q, k }, signal);
+/** Of each record whether an SQL condition holds: 1 or 0. */
+export const where = async (sql: string, n: number) => decode(uint8, await buffer("where", { sql }), n);
 export const unusual = (by: By, k: number, signal?: AbortSignal) => json<Hits>("unusual", { by, k }, signal);
 
 /** A part of all pairs: `across` by `down` cells. */

@@ -184,7 +184,7 @@ export class Panel {
     context.near([]);
     const place = this.nearPlace;
     try {
-      const told = await api.similar(at, by, perGroup ? 1 : 10, perGroup, map);
+      const told = await api.similar(at, by, perGroup ? 1 : 10, perGroup, map, null);
       if (this.shown !== at || !place.contains(list)) return;
       const why = by === "text" && context.collection.fields ? (hit: api.Hit, where: HTMLElement) => void fillWhy(where, at, hit.row) : undefined;
       const caption = api.sentence(told.basis ?? told.caption);
