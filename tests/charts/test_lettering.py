@@ -1,10 +1,52 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from embedex.charts import lettering
 from embedex.charts.lettering import drawable, font, has_shape, shorten, width, wrap
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_other_font: None) -> None:
+    """A font with one character, 日: a black square one em wide."""
+    pen = TTGlyphPen(None)
+    for corner, at in enumerate([(0, 0), (0, 1000), (1000, 1000), (1000, 0)]):
+        (pen.lineTo if corner else pen.moveTo)(at)
+    pen.closePath()
+    built = FontBuilder(1000, isTTF=True)
+    built.setupGlyphOrder([".notdef", "sun"])
+    built.setupCharacterMap({ord("日"): "sun"})
+    built.setupGlyf({".notdef": TTGlyphPen(None).glyph(), "sun": pen.glyph()})
+    built.setupHorizontalMetrics({".notdef": (1000, 0), "sun": (1000, 0)})
+    built.setupHorizontalHeader(ascent=1000, descent=-200)
+    built.setupNameTable({"familyName": "One Sun", "styleName": "Regular"})
+    built.setupOS2()
+    built.setupPost()
+    built.save(tmp_path / "sun.ttf")
+    monkeypatch.setattr(lettering, "FALLBACKS", ("Not There", "One Sun"))
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", list(font_manager.fontManager.ttflist))
+    font_manager.fontManager.addfont(tmp_path / "sun.ttf")
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_the_font_lacks_is_drawn_from_one_that_is_installed() -> None:
+    assert drawable("日本 a") == "日□ a"
+    assert width("日", 10) == pytest.approx(10 / 72)
+    assert font(10, text="a").get_file()
+    figure = Figure(figsize=(1, 1), dpi=72)
+    canvas = FigureCanvasAgg(figure)
+    figure.text(0.2, 0.2, drawable("日"), fontproperties=font(36, text="日"))
+    canvas.draw()
+    black = np.asarray(canvas.buffer_rgba())[..., 0] < 128
+    assert black.sum() == pytest.approx(36 * 36, rel=0.1), "the square, not a frame of a missing character"
 
 
 @pytest.mark.parametrize(

@@ -166,8 +166,8 @@ def write(
     effects = [withStroke(linewidth=2.5, foreground="white")] if halo else None
     return figure.text(
         x, y, "\n".join(map(drawable, lines)), transform=figure.dpi_scale_trans, color=colour, ha=ha, va=va,
-        fontproperties=font(size, bold=bold), rotation=rotation, rotation_mode="anchor", linespacing=1.3,
-        parse_math=False, zorder=zorder,
+        fontproperties=font(size, bold=bold, text="".join(lines)), rotation=rotation, rotation_mode="anchor",
+        linespacing=1.3, parse_math=False, zorder=zorder,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6} if on_white else None,
         path_effects=effects,
     )  # fmt: skip
@@ -208,11 +208,11 @@ def ruled(axes: Axes, which: Literal["x", "y"], ticks: Mapping[float, str], titl
     axis.set_ticks(list(ticks), labels=[drawable(each) for each in ticks.values()])
     axes.tick_params(axis=which, length=0, pad=4, labelcolor=GREY)
     for tick_label in axis.get_ticklabels():
-        tick_label.set_fontproperties(font(SMALL))
+        tick_label.set_fontproperties(font(SMALL, text=tick_label.get_text()))
         tick_label.set_parse_math(False)
     axis.grid(visible=True, color=RULE, linewidth=0.8, linestyle="-", alpha=1)
     axes.set_axisbelow(True)
-    axis.set_label_text(drawable(title), fontproperties=font(SMALL), color=GREY, parse_math=False)
+    axis.set_label_text(drawable(title), fontproperties=font(SMALL, text=title), color=GREY, parse_math=False)
 
 
 def no_data(figure: Figure, text: str) -> Figure:
