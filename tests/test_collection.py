@@ -800,6 +800,7 @@ def test_pairs_are_every_cosine_group_by_group(things: Collection, centre: bool 
     assert list(result.groups) == list(starts.items())
     assert [label for label, _ in result.groups] == ["shoes", "hats", "gloves", ""]
     assert result.basis.measure == ("centred cosine" if centre else "cosine")
+    assert [item.id for item in result.items] == [record.id for record in by_group()]
 
 
 def test_the_means_of_groups_leave_out_a_record_with_itself(things: Collection) -> None:
@@ -820,6 +821,7 @@ def test_more_records_than_rows_become_tiles_with_their_mean(things: Collection)
     expected = [[full.matrix[a:b, c:d].mean() for c, d in pairwise(edges)] for a, b in pairwise(edges)]
     assert tiled.matrix == pytest.approx(np.asarray(expected), abs=1e-5)
     assert tiled.count == 23
+    assert not tiled.items
     assert tiled.group_means == pytest.approx(full.group_means)
 
 

@@ -239,6 +239,7 @@ class Pairs:
         basis: what the scores rest on.
         group_means: float32, shape (len(groups), len(groups)): the mean score of two different records, one of each
             group; NaN for a group of one with itself. Without groups the one mean over all pairs, shape (1, 1).
+        items: the record of each row; empty where a row stands for several.
     """
 
     matrix: NDArray[np.float32]
@@ -246,6 +247,7 @@ class Pairs:
     groups: Sequence[tuple[str, int]]
     basis: Basis
     group_means: NDArray[np.float32]
+    items: Sequence[Item] = ()
 
 
 DOUBT_KEPT = 0.2

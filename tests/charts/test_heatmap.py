@@ -13,6 +13,7 @@ from PIL import Image
 from embedex.charts import heatmap, save
 from embedex.charts.heatmap import _limits
 from embedex.charts.pictures import Picture
+from embedex.results import Item
 
 from .support import DATE, pairs, texts, words
 
@@ -93,6 +94,17 @@ def test_group_names_stand_in_the_middle_and_never_touch() -> None:
     assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
     (square,) = [artist for artist in figure.artists if isinstance(artist, Picture)]
     assert names[0].get_position()[1] == pytest.approx(square.box[1] + 0.55 * square.box[3])
+
+
+def test_records_are_named_where_each_has_room() -> None:
+    few = replace(pairs(12, groups=[("one", 0), ("other", 6)]), items=[Item(str(n), f"thing {n}") for n in range(12)])
+    written = [text.get_text() for text in texts(heatmap(few, date=DATE))]
+    assert [written.count(f"thing {n}") for n in range(12)] == [2] * 12, "at the left and below"
+    assert (written.count("one"), written.count("other")) == (1, 1), "above"
+    many = replace(pairs(90, groups=[("one", 0), ("other", 45)]), items=[Item(str(n), f"thing {n}") for n in range(90)])
+    written = [text.get_text() for text in texts(heatmap(many, date=DATE))]
+    assert not [text for text in written if text.startswith("thing")]
+    assert (written.count("one"), written.count("other")) == (2, 2)
 
 
 def test_tiles_are_named() -> None:

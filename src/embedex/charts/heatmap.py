@@ -42,6 +42,8 @@ _SAMPLE = 250_000
 _BLOCK = 256
 _LONGEST_NAME = 1.5
 _MISSING = (217, 217, 217, 255)
+_NAMED_CELL = LINE * SMALL
+"""A cell of so many inches leaves room for the name of its record."""
 
 
 def heatmap(pairs: Pairs, *, date: datetime.date) -> Figure:
@@ -60,13 +62,16 @@ def heatmap(pairs: Pairs, *, date: datetime.date) -> Figure:
     dpi = min(size * cell_px, _MOST_PX) / _SIDE if size else style.DPI
     side = _SIDE
     spans = list(_spans(pairs.groups, size))
-    longest = max((width(name, SMALL) for name, _, _ in spans), default=0.0)
-    names = min(longest, _LONGEST_NAME) + 0.15 if spans else 0.0
-    below = names * 0.71 + 0.15 if spans else 0.1
+    named = bool(pairs.items) and side / size >= _NAMED_CELL
+    lines = [(style.label(item), at, at + 1) for at, item in enumerate(pairs.items)] if named else spans
+    longest = max((width(name, SMALL) for name, _, _ in lines), default=0.0)
+    names = min(longest, _LONGEST_NAME) + 0.15 if lines else 0.0
+    below = names * (1 if named else 0.71) + 0.15 if lines else 0.1
+    above = 0.3 if named and spans else 0.1
     low, high = _limits(pairs.matrix)
     each = "one cell a pair" if pairs.count <= size else "each cell the mean over a tile of pairs"
     figure = style.sheet(
-        MARGIN + names + side + 1.35 + MARGIN, below + side + 0.1,
+        MARGIN + names + side + 1.35 + MARGIN, below + side + above,
         f"How similar {counted(pairs.count)} are to one another",
         f"All pairs {style.BY[pairs.basis.by]}, {each}",
         pairs.basis.caption(), date, dpi=dpi,
@@ -76,7 +81,10 @@ def heatmap(pairs: Pairs, *, date: datetime.date) -> Figure:
     left, floor = MARGIN + names, BOTTOM + below
     colours = mpl.colormaps["inferno" if pairs.basis.by == "image" else "viridis"]
     figure.add_artist(Picture((left, floor, side, side), _painter(_paint(pairs.matrix, colours, low, high))))
-    _draw_groups(figure, spans, left, floor, side, size)
+    _separate(figure, spans, left, floor, side, side / size)
+    _name_lines(figure, lines, left, floor, side, side / size, upright=named)
+    if named:
+        _name_above(figure, spans, left, floor + side + 0.12, side / size)
 
     bar_box = style.panel(figure, left + side + 0.3, floor, 0.17, side)
     mappable = ScalarMappable(Normalize(low, high), colours)
@@ -133,22 +141,44 @@ def _painter(painted: Pixels) -> Callable[[int | None], Pixels]:
     return pixels
 
 
-def _draw_groups(
-    figure: Figure, spans: Sequence[tuple[str, int, int]], left: float, floor: float, side: float, size: int
+def _separate(
+    figure: Figure, spans: Sequence[tuple[str, int, int]], left: float, floor: float, side: float, cell: float
 ) -> None:
-    """Names in the middle of each group's span, the larger first where they would touch; separators."""
-    cell = side / size
+    """A thin white line between groups."""
     for _, start, _ in spans[1:]:
         x, y = left + start * cell, floor + side - start * cell
         style.rule(figure, (x, x), (floor, floor + side), colour="#ffffff", width=0.6, zorder=3)
         style.rule(figure, (left, left + side), (y, y), colour="#ffffff", width=0.6, zorder=3)
+
+
+def _name_above(figure: Figure, spans: Sequence[tuple[str, int, int]], left: float, y: float, cell: float) -> None:
+    """The names of groups over their columns, where records have theirs at the left and below."""
+    for name, start, end in spans:
+        room = (end - start) * cell - 0.06
+        if width("…", SMALL) < room:
+            text = shorten(name, room, SMALL)
+            style.write(figure, left + (start + end) / 2 * cell, y, text, SMALL, colour=style.GREY, ha="center")
+
+
+def _name_lines(
+    figure: Figure,
+    lines: Sequence[tuple[str, int, int]],
+    left: float,
+    floor: float,
+    side: float,
+    cell: float,
+    *,
+    upright: bool,
+) -> None:
+    """A name in the middle of each span, at the left and below, the larger span first where names would touch."""
     free = LINE * SMALL
     taken: list[float] = []
-    for name, start, end in sorted(spans, key=lambda span: span[1] - span[2]):
+    for name, start, end in sorted(lines, key=lambda span: span[1] - span[2]):
         middle = (start + end) / 2 * cell
-        if any(abs(middle - each) < free for each in taken):
+        if any(abs(middle - each) < free - 1e-9 for each in taken):
             continue
         taken.append(middle)
         text = shorten(name, _LONGEST_NAME, SMALL)
         style.write(figure, left - 0.08, floor + side - middle, text, SMALL, ha="right")
-        style.write(figure, left + middle + 0.04, floor - 0.1, text, SMALL, ha="right", rotation=45)
+        below = left + middle + (0 if upright else 0.04)
+        style.write(figure, below, floor - 0.1, text, SMALL, ha="right", rotation=90 if upright else 45)

@@ -105,20 +105,23 @@ def pairs(result: Pairs) -> Table:
     caption = result.basis.caption()
     if not means:
         return Table(["mean of pairs"], [], f"{caption} · {len(labels):,} groups are too many for a table", whole)
-    full = _means(labels, means, range(len(labels)))
+    every = range(len(labels))
+    full = _means(labels, means, every)
     left_out = len(labels) - GROUPS_SHOWN
     if left_out <= 0:
-        return replace(full, caption=caption, whole=whole)
+        return replace(_means(labels, means, every, short=True), caption=caption, whole=whole, full=full)
     starts = [start for _, start in result.groups]
     sizes = [end - start for start, end in pairwise([*starts, len(result.matrix)])]
     largest = sorted(sorted(range(len(labels)), key=lambda group: -sizes[group])[:GROUPS_SHOWN])
     caption += f" · the {GROUPS_SHOWN} largest groups; --format csv has the other {left_out:,} as well"
-    return replace(_means(labels, means, largest), caption=caption, whole=whole, full=full)
+    return replace(_means(labels, means, largest, short=True), caption=caption, whole=whole, full=full)
 
 
-def _means(labels: Sequence[str], means: Sequence[Sequence[float]], chosen: Sequence[int]) -> Table:
-    """The mean scores of some groups, in a row and a column each."""
-    common = _common_start([labels[group] for group in chosen])
+def _means(
+    labels: Sequence[str], means: Sequence[Sequence[float]], chosen: Sequence[int], *, short: bool = False
+) -> Table:
+    """The mean scores of some groups, in a row and a column each; `short` leaves out of columns how all names begin."""
+    common = _common_start([labels[group] for group in chosen]) if short else ""
     columns = ["mean of pairs", *(labels[group].removeprefix(common) for group in chosen)]
     return Table(columns, [[labels[row], *(means[row][column] for column in chosen)] for row in chosen])
 

@@ -176,4 +176,5 @@ def pairs(
         [(ordered[start], start * len(matrix) // len(chosen)) for start in starts] if grouped else [],
         compared.basis(len(chosen)),
         similarity.group_means(vectors, starts) if len(starts) <= MOST_GROUPS else np.empty((0, 0), np.float32),
+        holdings.items(compared.rows[chosen[order]]) if len(matrix) == len(chosen) else (),
     )
