@@ -6,18 +6,23 @@ PYTHON ?= $(shell cat $(MADE) 2>/dev/null || echo python3)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test lint lock clean FORCE
+# What vite runs on.
+NODE_SERVES := command -v npm >/dev/null && node -e 'const [major, minor] = process.versions.node.split(".").map(Number); \
+  process.exit(major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19) ? 0 : 1)' 2>/dev/null
+
+.PHONY: help demo test lint page lock clean FORCE
 
 help:
 	@echo "make demo   run everything on Pokémon; tables here, charts in demo/charts/index.html"
-	@echo "make test   ruff, mypy and all tests"
+	@echo "make test   ruff, mypy, the explorer's page and all tests"
+	@echo "make page   check that the explorer's built page is what web/ gives; needs Node"
 	@echo "make lock   write requirements*.lock anew from pyproject.toml"
-	@echo "make clean  remove .venv and demo/"
+	@echo "make clean  remove .venv, demo/ and web/node_modules"
 
 demo: $(VENV)/demo.ready
 	$(BIN)/embedex demo --to demo
 
-test: $(VENV)/test.ready lint
+test: $(VENV)/test.ready lint page
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/test.ready
@@ -25,14 +30,21 @@ lint: $(VENV)/test.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Users need no Node, because the built page is in git; whoever has Node makes sure that it is what its sources give.
+page:
+	@if ! { $(NODE_SERVES); }; then echo "The explorer's page is not checked: that needs npm and Node 20.19, or 22.12 or later."; else \
+	  cd web && { test node_modules/ready -nt package-lock.json || { \
+	    echo "Setting up web/node_modules ..."; npm ci --no-audit --no-fund --loglevel=error && touch node_modules/ready; }; } \
+	  && npm run --silent check && npm run --silent test && npm run --silent verify; fi
+
 lock: $(VENV)/test.ready
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-header \
-	  --no-emit-find-links --extra umap --output-file requirements.lock pyproject.toml
+	  --no-emit-find-links --extra umap --extra explore --output-file requirements.lock pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-emit-index-url --no-emit-trusted-host --no-header \
 	  --no-emit-find-links --allow-unsafe --extra umap --extra dev --output-file requirements-dev.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo web/node_modules
 
 # Made anew where it is not there, is broken, or is another Python's; else left as it is.
 $(MADE): FORCE
@@ -56,4 +68,5 @@ $(VENV)/demo.ready: requirements.lock pyproject.toml $(MADE)
 $(VENV)/test.ready: requirements-dev.lock $(VENV)/demo.ready
 	@echo "Adding what the tests need ..."
 	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@.ci/system chromium
 	@touch $@

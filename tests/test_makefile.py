@@ -1,4 +1,7 @@
-"""The Makefile's set-up: from nothing, after a failure, and for another Python. Its pythons are shell scripts."""
+"""The Makefile's set-up: from nothing, after a failure, and for another Python; and its check of the explorer's page.
+
+Its pythons, and what else it runs, are shell scripts.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,12 @@ class Checkout:
             shutil.copy(ROOT / name, folder)
         (folder / "bin").mkdir()
 
+    def program(self, name: str, text: str) -> None:
+        """Puts a shell script on the path, which notes how it is called."""
+        path = self.folder / "bin" / name
+        path.write_text(f'#!/bin/sh\necho "{name} $*" >>"{self.folder / "log"}"\n{text}\n')
+        path.chmod(0o755)
+
     def python(self, name: str, *, whole: bool = True, bare: bool = True) -> None:
         """Puts a python on the path, which may lack ensurepip (`whole`) or be no good at all (`bare`)."""
         does = {True: "true", False: "false"}
@@ -42,6 +51,23 @@ class Checkout:
         log = self.folder / "log"
         path.write_text(PYTHON.format(log=log, version=f"{name} of 2026", whole=does[whole], bare=does[bare]))
         path.chmod(0o755)
+
+    def alone(self, *words: str) -> tuple[int, list[str], str]:
+        """The exit code of a command, what was run and what was printed, where nothing is on the path but this."""
+        log = self.folder / "log"
+        log.write_text("")
+        for name in ("sh", "make", "touch", "test", "cat"):
+            if not (self.folder / "bin" / name).exists():
+                (self.folder / "bin" / name).symlink_to(shutil.which(name) or name)
+        done = subprocess.run(
+            words,
+            cwd=self.folder,
+            env={"PATH": str(self.folder / "bin")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, log.read_text().splitlines(), done.stdout + done.stderr
 
     def make(self, *words: str) -> tuple[int, list[str], str]:
         """The exit code, what pythons were asked to set up, and what was printed."""
@@ -110,3 +136,88 @@ def test_where_no_environment_can_be_made_the_cure_is_told_and_nothing_is_left(c
 def test_the_locks_name_no_folder_of_one_machine() -> None:
     for name in ("requirements.lock", "requirements-dev.lock"):
         assert "--find-links" not in (ROOT / name).read_text("utf-8")
+
+
+@pytest.fixture
+def page(checkout: Checkout) -> Checkout:
+    """A checkout with a page to check, and a Node of the machine's own where there is one."""
+    (checkout.folder / "web/node_modules").mkdir(parents=True)
+    (checkout.folder / "web/package-lock.json").write_text("{}")
+    checkout.program("npm", "true")
+    return checkout
+
+
+NEEDS_NODE = pytest.mark.skipif(not shutil.which("node"), reason="Node is not installed")
+
+
+def test_without_node_the_page_is_not_checked_and_that_is_said(page: Checkout) -> None:
+    told = "The explorer's page is not checked: that needs npm and Node 20.19, or 22.12 or later.\n"
+    assert page.alone("make", "page") == (0, [], told)
+    page.program("node", "exit 1")  # as of a Node that is too old
+    code, ran, printed = page.alone("make", "page")
+    assert (code, [line.split()[0] for line in ran], printed) == (0, ["node"], told)
+
+
+@NEEDS_NODE
+@pytest.mark.parametrize(
+    ("version", "serves"),
+    [("20.18.3", False), ("20.19.0", True), ("21.7.0", False), ("22.11.0", False), ("24.0.0", True)],
+)
+def test_which_node_serves(page: Checkout, version: str, serves: bool) -> None:
+    node = shutil.which("node")
+    page.program(
+        "node", f"exec {node} -e \"Object.defineProperty(process.versions, 'node', {{value: '{version}'}}); $2\""
+    )
+    _, ran, _ = page.alone("make", "page")
+    assert ("npm ci" in " ".join(ran)) is serves
+
+
+def test_the_page_s_packages_are_fetched_once_and_again_when_others_are_locked(page: Checkout) -> None:
+    page.program("node", "exit 0")
+    checks = [f"npm run --silent {check}" for check in ("check", "test", "verify")]
+    code, ran, _ = page.alone("make", "page")
+    assert code == 0
+    assert ran[1].startswith("npm ci ")
+    assert ran[2:] == checks
+    assert page.alone("make", "page")[1][1:] == checks
+    lock, ready = page.folder / "web/package-lock.json", page.folder / "web/node_modules/ready"
+    later = ready.stat().st_mtime + 5
+    os.utime(lock, (later, later))
+    assert page.alone("make", "page")[1][1].startswith("npm ci ")
+
+
+@pytest.mark.parametrize("failing", ["ci", "check", "test", "verify"])
+def test_what_fails_in_the_page_fails(page: Checkout, failing: str) -> None:
+    page.program("node", "exit 0")
+    page.program("npm", f'case "$*" in *" {failing}"|"{failing} "*) exit 1 ;; esac')
+    assert page.alone("make", "page")[0] == 2
+    assert (page.folder / "web/node_modules/ready").exists() is (failing != "ci")
+
+
+SYSTEM = str(ROOT / ".ci/system")
+
+
+@pytest.mark.parametrize("lacks", [True, False])
+def test_root_gets_chromium_where_it_is_missing(checkout: Checkout, lacks: bool) -> None:
+    checkout.program("id", "echo 0")
+    checkout.program("apt-get", "true")
+    if not lacks:
+        checkout.program("google-chrome", "true")
+    code, ran, printed = checkout.alone("sh", SYSTEM, "chromium")
+    installed = ["apt-get update", "apt-get satisfy --yes --no-install-recommends chromium, fonts-liberation"]
+    assert (code, ran[1:]) == (0, installed if lacks else [])
+    assert ("Installing chromium" in printed) is lacks
+
+
+def test_what_cannot_be_installed_fails_nothing(checkout: Checkout) -> None:
+    checkout.program("id", "echo 0")
+    checkout.program("apt-get", "echo much; exit 100")
+    code, _, printed = checkout.alone("sh", SYSTEM, "chromium", "nodejs")
+    assert code == 0
+    assert printed.splitlines()[1:] == ["That failed; what needs it is left out."]
+
+
+def test_nobody_but_root_installs_anything(checkout: Checkout) -> None:
+    checkout.program("id", "echo 1000")
+    checkout.program("apt-get", "true")
+    assert checkout.alone("sh", SYSTEM, "chromium", "nodejs") == (0, ["id -u"], "")

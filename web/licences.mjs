@@ -1,4 +1,4 @@
-// Writes the licences of the packages that the built page holds beside it, as they ask for.
+// Writes the licences of the packages that the built page holds beside it, as they ask for: node licences.mjs [FOLDER]
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 
 const lock = JSON.parse(readFileSync("package-lock.json", "utf8"));
@@ -9,4 +9,5 @@ const told = Object.entries(lock.packages)
     const text = file ? readFileSync(`${path}/${file}`, "utf8").trim() : `Licence: ${each.license ?? "not stated"}`;
     return `${path.replace(/^.*node_modules\//, "")} ${each.version}\n\n${text}\n`;
   });
-writeFileSync("../src/embedex/explorer/static/licences.txt", told.join(`\n${"-".repeat(100)}\n\n`));
+const folder = process.argv[2] ?? "../src/embedex/explorer/static";
+writeFileSync(`${folder}/licences.txt`, told.join(`\n${"-".repeat(100)}\n\n`));

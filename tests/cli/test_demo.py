@@ -54,6 +54,7 @@ def test_where_no_pokemon_can_be_had_the_demo_runs_on_the_sample_to_a_page_with_
     printed = capsys.readouterr()
     assert "Neither PokéAPI nor npm can be reached." in printed.err
     assert f"Open {to / 'charts/index.html'}" in printed.err
+    assert printed.err.endswith(f"\nWander:  embedex explore {to / 'shapes'}\n")
     assert "Shapes · text by wordllama · 95 records · centred cosine" in printed.out
     assert "Shapes · text by wordllama · 96 records · cosine" in printed.out
     page = to / "charts/index.html"

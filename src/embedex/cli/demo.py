@@ -33,6 +33,7 @@ def run(to: Path, on: str) -> None:
     say(f"\nDone in {time.monotonic() - begun:.0f} s. Open {page}")
     say(f'Ask on:  embedex ask {collection.folder} "what rolls down a hill?"')
     say(f"         embedex similar {collection.folder} {shlex.quote(record)} --by fused -k 5")
+    say(f"Wander:  embedex explore {collection.folder}")
 
 
 def _collection(to: Path, on: str) -> tuple[Collection, str, str]:
