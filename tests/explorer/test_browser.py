@@ -19,6 +19,7 @@ from PIL import Image
 
 from embedex.cli import main
 from embedex.collection import Collection
+from embedex.errors import CollectionError
 from embedex.sources import sample
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ class Site:
         seen: whose picture is looked for in the map, where records that are as alike as twins may hide each other.
         typed: how a person types its name.
         question: in words.
-        field: a path to colour by.
     """
 
     collection: Collection
@@ -53,7 +53,6 @@ class Site:
     seen: Item
     typed: str
     question: str
-    field: str
 
     @property
     def large(self) -> bool:
@@ -81,15 +80,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     collection = Collection.open(folder)
     record = collection.item(sample.RECORD)
     with served(folder) as address:
-        yield Site(
-            collection,
-            address,
-            record,
-            collection.items()[0],
-            record.name[:-1].upper(),
-            sample.QUESTION,
-            "look.size_mm",
-        )
+        yield Site(collection, address, record, collection.items()[0], record.name[:-1].upper(), sample.QUESTION)
 
 
 @pytest.fixture(scope="module", params=["sample", "demo"])
@@ -101,12 +92,13 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         pytest.skip("there is no demo/pokedex: run make demo first")
     folder = tmp_path_factory.mktemp("demo") / "pokedex"
     shutil.copytree(DEMO, folder)
-    collection = Collection.open(folder)
+    try:
+        collection = Collection.open(folder)
+    except CollectionError as error:  # of an older embedex
+        pytest.skip(f"{error} Run make demo again")
     with served(folder) as address:
         record = collection.item("pikachu")
-        yield Site(
-            collection, address, record, record, "Pikachu", "What looks like an ice cream cone?", "base_experience"
-        )
+        yield Site(collection, address, record, record, "Pikachu", "What looks like an ice cream cone?")
 
 
 @pytest.fixture
@@ -326,10 +318,9 @@ def test_the_keyboard_is_enough(visit: Callable[..., Explorer], shapes: Site) ->
     explorer.map.focus()
     before = explorer.camera()
     keys.press("ArrowRight")
+    until(lambda: explorer.camera()[0] != before[0], "the map stays where it is")
     keys.press("+")
-    until(lambda: explorer.numbers("view") != before, "the map stays")
-    x, _, zoom = explorer.camera()
-    assert (x != before[0], zoom > before[2]) == (True, True)
+    until(lambda: explorer.camera()[2] > before[2], "the map comes no nearer")
 
     explorer.button("All pairs").focus()
     keys.press("Enter")
@@ -398,8 +389,8 @@ def test_a_reload_restores_all_that_was_done(visit: Callable[..., Explorer], sit
     groups = explorer.legend.get_by_role("button", pressed=True)
     hidden = groups.nth(1).inner_text().split("\n")[0]
     colours = explorer.page.get_by_label("Colour by")
-    fields = colours.locator("option").evaluate_all("all => all.map(each => each.value)")
-    assert site.field in fields
+    offered = "all => all.map(each => each.value).filter(each => each)"
+    field = until(lambda: colours.locator("option").evaluate_all(offered), "there are no fields to colour by")[-1]
     groups.nth(1).click()
     explorer.wheel(*explorer.at(*place), -200, 2)
     explorer.camera()
@@ -416,21 +407,31 @@ def test_a_reload_restores_all_that_was_done(visit: Callable[..., Explorer], sit
     assert [each.split("\n")[0] for each in off.all_inner_texts()] == [hidden]
     assert looks_like(explorer.still(), before)
 
-    colours.select_option(site.field)
+    colours.select_option(field)
     explorer.page.reload()
     explorer.opened(site.record.name)
-    assert until(lambda: explorer.page.get_by_label("Colour by").input_value() == site.field, "another colour")
-    assert explorer.state("colour") == [site.field]
+    assert until(lambda: explorer.page.get_by_label("Colour by").input_value() == field, "another colour")
+    assert explorer.state("colour") == [field]
 
     explorer.button("All pairs").click()
     left, top, width, height = explorer.box(explorer.heatmap)
     explorer.wheel(left + width / 2, top + height / 2, -300, 2)
     until(lambda: explorer.numbers("square"), "the address has no square")
-    before, square = explorer.still(), explorer.numbers("square")
+    explorer.still()
+    square, pair = explorer.numbers("square"), pointed_at(explorer)
     explorer.page.reload()
     explorer.opened(site.record.name)
-    assert looks_like(explorer.still(), before)
+    assert pointed_at(explorer) == pair, "another part of the pairs"
     assert explorer.numbers("square") == square
+
+
+def pointed_at(explorer: Explorer) -> str:
+    """The two records of a pair somewhere in the heatmap, as it tells them."""
+    left, top, width, height = explorer.box(explorer.heatmap)
+    told = explorer.page.locator(".pair")
+    until(lambda: "records in drawn order" in told.inner_text(), "no pairs")
+    explorer.page.mouse.move(left + width * 0.7, top + height * 0.4)
+    return until(lambda: re.sub(r": .*", "", told.inner_text()), "nothing is told")
 
 
 def test_back_leads_through_what_was_opened(visit: Callable[..., Explorer], site: Site) -> None:
