@@ -379,7 +379,7 @@ def test_why_two_are_alike_is_told_by_field(visit: Callable[..., Explorer], shap
 
 
 def looks_like(now: NDArray[np.int16], before: NDArray[np.int16]) -> float:
-    """The share of squares of 8 pixels that have kept their colour; the address rounds, so that edges may move a bit."""
+    """The share of squares of 8 pixels that have kept their colour; the address rounds, so that edges move a bit."""
     height, width, _ = now.shape
     squares = (now - before)[: height // 8 * 8, : width // 8 * 8].reshape(height // 8, 8, width // 8, 8, 3)
     return float(np.mean(np.abs(squares.mean(axis=(1, 3))).max(axis=2) < 20))
