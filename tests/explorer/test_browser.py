@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -118,11 +118,11 @@ def visit(browser: Browser) -> Iterator[Callable[..., Explorer]]:
     assert all(each.asked for each in opened)
 
 
-def names(hits: tuple[Hit, ...] | list[Hit]) -> list[str]:
+def names(hits: Sequence[Hit]) -> list[str]:
     return [hit.item.name for hit in hits]
 
 
-def around(pixels: NDArray[np.int16], x: float, y: float, reach: int) -> NDArray[np.int16]:
+def around(pixels: NDArray[Any], x: float, y: float, reach: int) -> NDArray[Any]:
     """A square of the picture about a point."""
     column, line = round(x), round(y)
     return pixels[max(line - reach, 0) : line + reach, max(column - reach, 0) : column + reach]
@@ -160,7 +160,7 @@ def test_each_record_has_its_dot_on_the_map_and_elsewhere_there_is_nothing(
         ground = pixels[int(top + height) - 3, int(left + width) - 3]
         ink = np.abs(pixels - ground).max(axis=2) > 40
         reach = 5 if site.large else 45
-        return np.array([around(ink[..., None], *place, reach).any() for place in places])
+        return np.array([around(ink, px, py, reach).any() for px, py in places])
 
     assert until(lambda: drawn().mean() > 0.99, "the map is blank")
     pixels = explorer.pixels()
@@ -352,6 +352,7 @@ def test_the_heatmap_zooms_to_single_pairs_and_a_click_opens_one(visit: Callable
     until(lambda: explorer.numbers("square")[2:] == (16,), "not down to single pairs")
     pair = r"^(.+) and (.+): (-?\d\.\d\d)$"  # a mean over several would be "about"
     found = until(lambda: re.match(pair, told.inner_text().replace("−", "-")), "no single pair is told")
+    assert found is not None
     cells = seen()[110:, 110:]
     assert np.mean((cells[:, 1:] == cells[:, :-1]).all(axis=2)) > 0.8, "each pair is a square of one colour"
 
