@@ -10,9 +10,11 @@ export interface Collection {
   groups: string[];
   embeddings: { name: string; encoder: string; dimension: number }[];
   pictures: number;
-  maps: { name: string; dimensions: number; count: number; method: string; fidelity?: number | null }[];
+  maps: { name: string; dimensions: number; count: number; method: string; fidelity?: { trustworthiness: number; continuity: number; rule: string } | null }[];
   default_map: string | null;
   can_ask: boolean;
+  /** false where no condition can be answered */
+  can_where?: boolean;
   ask_against?: string[];
   fields: boolean;
   thumbnail: { side: number; columns: number; pages: number };
@@ -32,7 +34,7 @@ export interface Hit {
 
 export interface Hits {
   caption?: unknown;
-  basis?: unknown;
+  basis?: { caption: string; measure?: string; note?: string };
   against?: unknown;
   hits: Hit[];
 }
@@ -49,7 +51,7 @@ export interface OneRecord {
 export interface Why {
   score: number;
   caption?: unknown;
-  fields: { field: string; adds: number; share: number }[];
+  fields: { field: string; adds: number; share: number | null }[];
 }
 
 export interface Values {

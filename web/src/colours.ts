@@ -5,7 +5,7 @@ import { NONE } from "./arrays";
 
 export type Rgb = readonly [number, number, number];
 
-// Paul Tol's "muted" scheme with its pale tones made stronger, then the same hues darker or lighter
+// Paul Tol's "muted" scheme with its pale tones made stronger, then the same hues darker or lighter: these are triangles
 const LIGHT = [
   "#cc6677", "#332288", "#ddaa33", "#117733", "#66bbe6", "#882255", "#44aa99", "#999933", "#aa4499", "#555555",
   "#8a3a49", "#8f86c9", "#8f6a14", "#7cc08f", "#2a6f93", "#c98aa9", "#1f6358", "#5c5c12", "#d9a0cf", "#111111",
@@ -32,7 +32,11 @@ export function css(colour: Rgb): string {
   return `rgb(${colour.map(Math.round).join(" ")})`;
 }
 
+/** So many categories have a colour of their own; the others are grey. */
 export const OWN_COLOURS = LIGHT.length;
+
+/** From this one on categories are triangles on the map, as in the project's charts. */
+export const FIRST_TRIANGLE = 10;
 
 export function ownColour(place: number, theme: Theme): Rgb {
   const hex = (theme === "dark" ? DARK : LIGHT)[place];
@@ -57,6 +61,7 @@ export interface Category {
   count: number;
   code: number;
   colour: Rgb;
+  triangle: boolean;
   hidden: boolean;
 }
 
@@ -69,43 +74,53 @@ export interface Colouring {
   colours: Uint8Array;
   /** 1 = shown */
   shown: Uint8Array;
+  /** 1 = drawn as a triangle; null where all are discs */
+  triangles: Uint8Array | null;
 }
 
-/** Colours each row by a category or a number. Categories keep their order where it means something (groups). */
-export function colouring(title: string, coded: Coded, hidden: ReadonlySet<string>, theme: Theme, inOrder: boolean): Colouring {
-  if (coded.kind === "number") return byNumber(title, coded.numbers, theme);
+/**
+ * Colours each row by a category or a number. Categories keep their order where it means something (groups).
+ * Where there is a condition, only the rows that match it (1) are shown and counted; colours stay as without it.
+ */
+export function colouring(title: string, coded: Coded, hidden: ReadonlySet<string>, theme: Theme, inOrder: boolean, matching: Uint8Array | null = null): Colouring {
+  if (coded.kind === "number") return byNumber(title, coded.numbers, theme, matching);
   const n = coded.codes.length;
   const counts = new Float64Array(coded.categories.length + 1);
+  const matched = new Float64Array(coded.categories.length + 1);
   const noneAt = coded.categories.length;
   for (let row = 0; row < n; row += 1) {
     const code = coded.codes[row] as number;
     const at = code === NONE || code >= noneAt ? noneAt : code;
     counts[at] = (counts[at] as number) + 1;
+    if (!matching || matching[row]) matched[at] = (matched[at] as number) + 1;
   }
   const codes = [...coded.categories.keys()].filter((code) => (counts[code] as number) > 0);
   if (!inOrder) codes.sort((a, b) => (counts[b] as number) - (counts[a] as number) || a - b);
   const categories: Category[] = codes.map((code, place) => {
     const name = coded.categories[code] as string;
-    return { name, code, count: counts[code] as number, colour: ownColour(place, theme), hidden: hidden.has(name) };
+    const triangle = place >= FIRST_TRIANGLE && place < OWN_COLOURS;
+    return { name, code, count: matched[code] as number, colour: ownColour(place, theme), triangle, hidden: hidden.has(name) };
   });
   if ((counts[noneAt] as number) > 0) {
     const name = "(none)";
-    categories.push({ name, code: noneAt, count: counts[noneAt] as number, colour: otherColour(theme), hidden: hidden.has(name) });
+    categories.push({ name, code: noneAt, count: matched[noneAt] as number, colour: otherColour(theme), triangle: false, hidden: hidden.has(name) });
   }
   const byCode: (Category | undefined)[] = [];
   for (const each of categories) byCode[each.code] = each;
   const colours = new Uint8Array(n * 3);
   const shown = new Uint8Array(n);
+  const triangles = categories.some((each) => each.triangle) ? new Uint8Array(n) : null;
   for (let row = 0; row < n; row += 1) {
     const code = coded.codes[row] as number;
     const category = byCode[code >= noneAt ? noneAt : code] as Category;
     colours.set(category.colour as unknown as number[], row * 3);
-    shown[row] = category.hidden ? 0 : 1;
+    shown[row] = category.hidden || (matching && !matching[row]) ? 0 : 1;
+    if (triangles && category.triangle) triangles[row] = 1;
   }
-  return { title, categories, numbers: null, colours, shown };
+  return { title, categories, numbers: null, colours, shown, triangles };
 }
 
-function byNumber(title: string, numbers: Float32Array, theme: Theme): Colouring {
+function byNumber(title: string, numbers: Float32Array, theme: Theme, matching: Uint8Array | null): Colouring {
   const known = numbers.filter(Number.isFinite).sort();
   // one giant must not make all others look the same: the scale ends at the 2nd and 98th percentile
   const low = known[Math.floor((known.length - 1) * 0.02)] ?? 0;
@@ -113,13 +128,16 @@ function byNumber(title: string, numbers: Float32Array, theme: Theme): Colouring
   const scale = Array.from({ length: 256 }, (_, step) => ramp(step / 255, theme));
   const other = otherColour(theme);
   const colours = new Uint8Array(numbers.length * 3);
+  let none = 0;
   for (let row = 0; row < numbers.length; row += 1) {
     const value = numbers[row] as number;
+    if (!Number.isFinite(value) && (!matching || matching[row])) none += 1;
     const step = Math.round(Math.min(Math.max((value - low) / (high - low || 1), 0), 1) * 255);
     colours.set((Number.isFinite(value) ? scale[step] : other) as unknown as number[], row * 3);
   }
   return {
-    title, categories: [], colours, shown: new Uint8Array(numbers.length).fill(1),
-    numbers: { low, high, none: numbers.length - known.length },
+    title, categories: [], colours, triangles: null,
+    shown: matching ? matching.slice() : new Uint8Array(numbers.length).fill(1),
+    numbers: { low, high, none },
   };
 }

@@ -28,6 +28,11 @@ export function announce(text: string): void {
   if (place) place.textContent = text;
 }
 
+/** Whether the page is used with fingers: they hit less well than a mouse, and cannot point without tapping. */
+export function byFinger(): boolean {
+  return window.matchMedia("(pointer: coarse)").matches;
+}
+
 export function later<A extends unknown[]>(milliseconds: number, call: (...values: A) => void): (...values: A) => void {
   let timer = 0;
   return (...values) => {

@@ -2,18 +2,30 @@
 
 import * as api from "./api";
 import { type Theme, ramp } from "./colours";
-import { h, later, put } from "./dom";
+import { byFinger, counted, h, later, put } from "./dom";
 import type { By } from "./state";
+import { RAW, about } from "./words";
 
 const LEAST = 16; // the fewest records across
 const FINEST = 1024;
 const MARGIN = 104; // pixels left of and above the square for names, when single pairs are seen
 const NAMED = 12; // pixels a pair from which names are written
 
+/** Two records of the square. */
+export interface HeatmapPair {
+  row: number;
+  other: number;
+  by: By;
+  /** their raw score; null where it cannot be had */
+  raw: Promise<number | null>;
+}
+
 export interface HeatmapOptions {
   bys: { by: By; label: string }[];
+  /** whether the records stand group by group */
+  grouped: boolean;
   name(row: number): string;
-  onPair(first: number, second: number): void;
+  onPair(pair: HeatmapPair): void;
   onSquare(square: [number, number, number] | null): void;
   onBy(by: By): void;
 }
@@ -46,7 +58,7 @@ export class Heatmap {
         h("span", { class: "buttons" },
           button("Zoom in", "+", () => this.zoom(0.5, 0.5, 0.5)), button("Zoom out", "−", () => this.zoom(2, 0.5, 0.5)),
           button("Show all pairs", "⤢", () => this.place(0, 0, this.order.length))),
-        this.scale),
+        this.scale, about("Raw cosines", RAW)),
       this.trouble, h("div", { class: "heatmap-room" }, this.canvas), this.told);
     this.listen();
     new ResizeObserver(() => this.paint()).observe(this.element);
@@ -241,7 +253,7 @@ export class Heatmap {
 
   private tell(): void {
     if (!this.pointer || !this.order.length) {
-      put(this.told, `${this.order.length.toLocaleString("en-GB")} records in drawn order. Point at a pair; scroll to zoom; click to open it.`);
+      put(this.told, `${counted(this.order.length, "record")}${this.options.grouped ? ", group by group" : ""}. ${byFinger() ? "Pinch to zoom; tap a pair" : "Point at a pair; scroll to zoom; click"} to open it.`);
       return;
     }
     const [across, down] = this.pairAt(...this.pointer);
@@ -268,15 +280,35 @@ export class Heatmap {
       const [x, y] = point(event);
       this.zoom(Math.exp(Math.max(-1, Math.min(1, event.deltaY * 0.004))), this.share(x), this.share(y));
     }, { passive: false });
+    const fingers = new Map<number, [number, number]>();
+    const pinched = () => {
+      const [[ax, ay], [bx, by]] = [...fingers.values()] as [[number, number], [number, number]];
+      return { apart: Math.max(Math.hypot(bx - ax, by - ay), 1), x: this.share((ax + bx) / 2), y: this.share((ay + by) / 2) };
+    };
+    let pinch: { apart: number; span: number; across: number; down: number } | null = null;
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
-      drag = { x: event.clientX, y: event.clientY, left: this.left, top: this.top, moved: false };
+      fingers.set(event.pointerId, point(event));
+      if (fingers.size === 2) {
+        const now = pinched();
+        pinch = { apart: now.apart, span: this.span, across: this.left + now.x * this.span, down: this.top + now.y * this.span };
+        drag = null;
+      } else if (fingers.size === 1) drag = { x: event.clientX, y: event.clientY, left: this.left, top: this.top, moved: false };
     });
     canvas.addEventListener("pointermove", (event) => {
+      if (fingers.has(event.pointerId)) fingers.set(event.pointerId, point(event));
+      if (pinch && fingers.size === 2) {
+        // what was between the fingers stays between them
+        const now = pinched();
+        const span = Math.min(Math.max((pinch.span * pinch.apart) / now.apart, Math.min(LEAST, this.order.length)), this.order.length);
+        this.pointer = null;
+        this.place(pinch.across - now.x * span, pinch.down - now.y * span, span);
+        return;
+      }
       this.pointer = point(event);
       if (drag) {
         const [dx, dy] = [event.clientX - drag.x, event.clientY - drag.y];
-        if (Math.hypot(dx, dy) > 4) drag.moved = true;
+        if (Math.hypot(dx, dy) > (event.pointerType === "touch" ? 9 : 4)) drag.moved = true;
         if (drag.moved) {
           const each = this.span / (canvas.clientWidth - this.margin());
           this.place(drag.left - dx * each, drag.top - dy * each, this.span);
@@ -285,10 +317,13 @@ export class Heatmap {
       this.paint();
       this.tell();
     });
-    canvas.addEventListener("pointerup", (event) => {
-      if (drag && !drag.moved) this.open(point(event));
-      drag = null;
-    });
+    const up = (event: PointerEvent) => {
+      if (event.type === "pointerup" && drag && !drag.moved) this.open(point(event));
+      fingers.delete(event.pointerId);
+      pinch = drag = null; // a finger that is left moves nothing until it is put down again
+    };
+    canvas.addEventListener("pointerup", up);
+    canvas.addEventListener("pointercancel", up);
     canvas.addEventListener("pointerleave", () => {
       this.pointer = null;
       this.paint();
@@ -316,7 +351,13 @@ export class Heatmap {
   private open(at: [number, number]): void {
     if (!this.order.length) return;
     const [across, down] = this.pairAt(...at);
-    this.options.onPair(this.order[down] as number, this.order[across] as number);
+    const by = this.by as By;
+    const raw = api.square(by, [across, across + 1], [down, down + 1], LEAST).then(
+      // of a part that holds one pair, both ends of the scale are its score
+      (square) => (square.values.length === 1 ? square.low : null),
+      () => null,
+    );
+    this.options.onPair({ row: this.order[down] as number, other: this.order[across] as number, by, raw });
   }
 }
 

@@ -4,30 +4,20 @@ import "./style.css";
 
 import * as api from "./api";
 import { NONE } from "./arrays";
-import { type Colouring, type Theme, colouring, css, ramp } from "./colours";
+import { type Colouring, type Theme, colouring } from "./colours";
+import { ConditionBox } from "./condition";
 import { announce, counted, h, later, put } from "./dom";
-import { Heatmap } from "./heatmap";
-import { MapView } from "./map";
+import { Heatmap, type HeatmapPair } from "./heatmap";
+import { hint } from "./hint";
+import { Legend, short } from "./legend";
+import { type MapData, MapView } from "./map";
 import { BY_LABEL, Panel, type PanelContext, availableBys, refusal, thumbnail } from "./panel";
-import { find, plain } from "./search";
+import { enclosed } from "./places";
+import { SearchBox } from "./searchbox";
 import { type By, type State, read, write } from "./state";
+import { themeButton, themeNow } from "./theme";
 
 const app = document.getElementById("app") as HTMLElement;
-
-function store(name: string, value?: string): string | null {
-  try {
-    if (value !== undefined) localStorage.setItem(name, value);
-    return localStorage.getItem(name);
-  } catch {
-    return null; // a browser that keeps nothing
-  }
-}
-
-const darkWanted = window.matchMedia("(prefers-color-scheme: dark)");
-function themeNow(): Theme {
-  const kept = store("embedex-theme");
-  return kept === "dark" || kept === "light" ? kept : darkWanted.matches ? "dark" : "light";
-}
 document.documentElement.dataset.theme = themeNow();
 
 async function start(): Promise<void> {
@@ -53,35 +43,41 @@ class Page {
   private ids: string[] = [];
   private idRow: Map<string, number> | null = null;
   private idsAsked: Promise<void> | null = null;
-  private plainNames: string[] | null = null;
-  private map = new MapView();
-  private heatmap: Heatmap;
-  private panel = new Panel();
+  private fieldsAsked: ReturnType<typeof api.fields> | null = null;
+
   private coded: api.Coded | null = null;
   private codedPath = " ";
+  private matching: { sql: string; rows: Uint8Array | null } = { sql: "", rows: null };
   private colouring: Colouring | null = null;
+  private colouredAs = "";
+  private data: MapData | null = null;
   private shownMap = "";
+  private mapNotes: string[] = [];
+  private lassoPlaces: { map: string; places: api.Places } | null = null;
+  private selection: number[] | null = null;
+
   private nearRows: number[] = [];
   private listRows: number[] | null = null;
   private listKey = "";
-  private selection: number[] | null = null;
-  private pairWith = -1;
+  private pair: HeatmapPair | null = null;
   private openRow = -1;
+  private turn = 0;
+
   private readonly bys: By[];
   private readonly context: PanelContext;
+  private readonly map = new MapView();
+  private readonly heatmap: Heatmap;
+  private readonly panel = new Panel();
+  private readonly legend = new Legend((hidden) => this.change({ hidden }, false));
+  private readonly hint: ReturnType<typeof hint>;
+  private readonly search: SearchBox;
+  private readonly condition: ConditionBox;
 
-  private readonly legend = h("details", { class: "legend", open: window.innerWidth > 720 });
-  private readonly hint = h("div", { class: "hint", role: "note" });
   private readonly stage = h("main", { class: "stage" });
-  private readonly search = h("input", {
-    type: "search", id: "search", role: "combobox", "aria-expanded": "false", "aria-controls": "found", "aria-autocomplete": "list",
-    autocomplete: "off", spellcheck: "false", maxlength: 2000,
-  });
-  private readonly found = h("ul", { id: "found", role: "listbox", "aria-label": "Found", hidden: true });
   private readonly mapChoice = h("select", { "aria-label": "Map" });
   private readonly colourChoice = h("select", { "aria-label": "Colour by" });
   private readonly lassoButton = h("button", { type: "button", class: "square", "aria-pressed": "false", "aria-label": "Select with a lasso", title: "Select with a lasso: draw around records" });
-  private readonly screens: Record<string, HTMLButtonElement> = {};
+  private readonly screens: Partial<Record<State["screen"], HTMLButtonElement>> = {};
   private readonly unusualButton = h("button", { type: "button", "aria-pressed": "false" }, "Unusual");
 
   constructor(
@@ -91,6 +87,7 @@ class Page {
     private readonly pictures: Uint8Array,
   ) {
     this.bys = availableBys(collection);
+    this.hint = hint(collection.pictures > 0);
     this.context = {
       collection, names,
       groupName: (row) => this.groupName(row),
@@ -100,6 +97,7 @@ class Page {
       close: () => this.close(),
       setBy: (by) => this.change({ by }, false),
       setPerGroup: (perGroup) => this.change({ perGroup }, false),
+      setWeight: (weight) => this.quietly({ weight }),
       near: (rows) => {
         this.nearRows = rows;
         this.marks();
@@ -112,15 +110,31 @@ class Page {
     this.panel.use(this.context);
     this.heatmap = new Heatmap({
       bys: this.bys.filter((by) => by !== "map").map((by) => ({ by, label: BY_LABEL[by].toLowerCase() })),
+      grouped: collection.groups.length > 1,
       name: (row) => this.names[row] || "(no name)",
-      onPair: (first, second) => {
-        this.pairWith = first === second ? -1 : second;
+      onPair: (pair) => {
+        this.pair = pair.row === pair.other ? null : pair;
         this.openRow = -1;
-        this.openRecord(first);
+        this.openRecord(pair.row);
       },
       onSquare: (square) => this.quietly({ square }),
       onBy: (by) => this.change({ by, square: null }, false),
     });
+    this.search = new SearchBox({
+      names, canAsk: collection.can_ask,
+      groupName: (row) => this.groupName(row),
+      thumbnail: (row, side) => thumbnail(this.context, row, side),
+      onRecord: (row) => {
+        this.hint.dismiss();
+        this.openRecord(row, { question: "", unusual: false, lasso: null });
+      },
+      onAsk: (question) => {
+        this.hint.dismiss();
+        this.change({ question, record: "", unusual: false, lasso: null }, true);
+      },
+      onEmpty: () => this.state.question && this.change({ question: "" }, true),
+    });
+    this.condition = new ConditionBox({ count: collection.count, fields: async () => (await this.fields()).paths, groups: collection.groups, apply: (sql, wanted) => this.applyCondition(sql, wanted) });
   }
 
   private groupName(row: number): string {
@@ -129,8 +143,7 @@ class Page {
   }
 
   begin(): void {
-    const { collection } = this;
-    document.title = `${collection.title} · embedex`;
+    document.title = `${this.collection.title} · embedex`;
     this.layOut();
     this.listen();
     void this.apply();
@@ -138,53 +151,44 @@ class Page {
   }
 
   private layOut(): void {
-    const { collection } = this;
+    const { collection, bys } = this;
     const told = [counted(collection.count, "record"), collection.pictures ? counted(collection.pictures, "picture") : "", collection.origin ?? ""].filter(Boolean).join(" · ");
-    const can = collection.can_ask;
-    this.search.placeholder = can ? "Find a name, or ask in words" : "Find a name";
-    this.search.setAttribute("aria-label", can ? "Find a record by name, or ask a question in words" : "Find a record by name");
-    const screen = (name: State["screen"], label: string) => {
-      const button = h("button", { type: "button", onclick: () => this.change({ screen: name }, true) }, label);
-      this.screens[name] = button;
-      return button;
-    };
+    const screen = (name: State["screen"], label: string) => (this.screens[name] = h("button", { type: "button", onclick: () => this.change({ screen: name }, true) }, label));
     const screens = h("nav", { class: "screens", "aria-label": "Views" }, screen("map", "Map"));
-    if (this.bys.some((by) => by !== "map")) screens.append(screen("heatmap", "All pairs"));
-    screens.append(this.unusualButton);
-    const maps = collection.maps.length ? collection.maps : [];
-    put(this.mapChoice, ...maps.map((each) => h("option", { value: each.name }, each.dimensions === 2 ? each.name : `${each.name} (${each.dimensions}D, from above)`)));
-    const themeButton = h("button", { type: "button", class: "square", "aria-label": "Light or dark", title: "Light or dark", onclick: () => {
-      store("embedex-theme", this.theme === "dark" ? "light" : "dark");
-      this.setTheme();
-    } }, "◐");
+    if (bys.some((by) => by !== "map")) screens.append(screen("heatmap", "All pairs"));
+    if (bys.length) screens.append(this.unusualButton);
+    put(this.mapChoice, ...collection.maps.map((each) => h("option", { value: each.name }, each.dimensions === 2 ? each.name : `${each.name} (${each.dimensions}D, from above)`)));
     this.lassoButton.append(icon("M4 9c0-3 4-5 8-5s8 2 8 5-4 6-9 6c-2 0-4-.5-5-1.5M6 13.500c-2 1-1.500 3.500.5 3.500s2.500 2 .5 4"));
     const tool = (label: string, text: string, call: () => void) => h("button", { type: "button", class: "square", "aria-label": label, title: label, onclick: call }, text);
     const tools = h("div", { class: "tools", role: "toolbar", "aria-label": "Map tools" },
       tool("Zoom in", "+", () => this.map.zoom(0.8)), tool("Zoom out", "−", () => this.map.zoom(-0.8)),
       tool("Show the whole map", "⤢", () => this.map.fit()), this.lassoButton);
-    put(this.hint, h("span", {}, "Scroll or pinch to zoom: near enough, points become pictures. Click one to see what is like it. Press ", h("kbd", {}, "/"), " to search."),
-      h("button", { type: "button", class: "plain", onclick: () => this.dismissHint() }, "Got it"));
-    this.hint.hidden = store("embedex-hint") === "seen";
-    this.stage.append(this.map.element, this.heatmap.element, this.legend, tools, this.hint);
+    const onMap = collection.maps.length ? [this.map.element, this.legend.element, tools, this.hint.element] : [this.noMap()];
+    this.stage.append(...onMap, this.heatmap.element);
     put(app,
       h("header", { class: "top" },
         h("div", { class: "title" }, h("h1", {}, collection.title), h("p", { class: "quiet" }, told)),
-        h("form", { class: "search", role: "search", onsubmit: (event: Event) => event.preventDefault() }, this.search, h("kbd", { "aria-hidden": "true" }, "/"), this.found),
+        this.search.element,
         screens,
         h("div", { class: "choices" },
-          maps.length > 1 ? h("label", {}, "Map ", this.mapChoice) : null,
-          h("label", {}, "Colour ", this.colourChoice),
-          themeButton)),
+          collection.maps.length > 1 ? h("label", {}, "Map ", this.mapChoice) : null,
+          collection.maps.length ? h("label", {}, "Colour ", this.colourChoice) : null,
+          collection.maps.length && this.canFilter() ? this.condition.element : null,
+          themeButton((theme) => this.setTheme(theme)))),
       h("div", { class: "body" }, this.stage, this.panel.element),
       h("div", { id: "said", class: "unseen", role: "status", "aria-live": "polite" }));
-    this.map.label(`Map of ${collection.title}. Arrow keys move it, plus and minus zoom. To find a record press slash and type its name.`);
-    new MutationObserver(() => this.map.label(`Map of ${collection.title}. Arrow keys move it, plus and minus zoom. To find a record press slash and type its name.`)).observe(this.map.element, { childList: true, subtree: true });
+    const label = () => this.map.label(`Map of ${collection.title}. Arrow keys move it, plus and minus zoom. To find a record press slash and type its name.`);
+    label();
+    new MutationObserver(label).observe(this.map.element, { childList: true, subtree: true });
   }
 
-  private dismissHint(): void {
-    if (this.hint.hidden) return;
-    this.hint.hidden = true;
-    store("embedex-hint", "seen");
+  /** What stands where the map would be. */
+  private noMap(): HTMLElement {
+    const embedded = this.bys.length > 0;
+    return h("div", { class: "no-map" },
+      h("p", {}, embedded ? "This collection has no map yet. Make one, and start again:" : "Nothing is embedded yet, so nothing can be compared. Do this, and start again:"),
+      h("pre", {}, embedded ? "embedex map FOLDER" : "embedex embed FOLDER\nembedex map FOLDER"),
+      h("p", { class: "quiet" }, embedded ? "The box above finds records without it, and All pairs and Unusual work as well." : "The box above finds records by name without it."));
   }
 
   private listen(): void {
@@ -192,39 +196,35 @@ class Page {
       this.state = read(location.hash);
       void this.apply(true);
     });
-    darkWanted.addEventListener("change", () => this.setTheme());
     this.mapChoice.addEventListener("change", () => this.change({ map: this.mapChoice.value, camera: null }, true));
     this.colourChoice.addEventListener("change", () => this.change({ colour: this.colourChoice.value, hidden: [] }, false));
-    this.unusualButton.addEventListener("click", () => this.change(this.state.unusual ? { unusual: false } : { unusual: true, question: "", record: "" }, true));
+    this.unusualButton.addEventListener("click", () => this.change(this.state.unusual ? { unusual: false } : { unusual: true, question: "", record: "", lasso: null }, true));
     this.lassoButton.addEventListener("click", () => this.setLasso(this.lassoButton.getAttribute("aria-pressed") !== "true"));
     this.map.onSelect = (row) => {
-      this.dismissHint();
+      this.hint.dismiss();
       this.openRecord(row);
     };
     this.map.onCamera = (camera) => this.quietly({ camera });
     this.map.room = () => this.room();
-    this.map.onLasso = (rows) => {
+    this.map.onLasso = (corners) => {
       this.setLasso(false);
-      void this.needIds().then(() => {
-        this.selection = rows;
-        this.change({ record: "", question: "", unusual: false }, true);
-        announce(`${counted(rows.length, "record")} selected`);
-      });
+      this.change({ lasso: { map: this.shownMap, corners }, record: "", question: "", unusual: false }, true);
     };
     this.map.colourName = (row) => this.valueName(row);
-    document.addEventListener("keydown", (event) => {
-      const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
-      if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-        event.preventDefault();
-        this.search.focus();
-        this.search.select();
-      } else if (event.key === "Escape") {
-        if (!this.found.hidden) this.closeFound();
-        else if (this.lassoButton.getAttribute("aria-pressed") === "true") this.setLasso(false);
-        else if (this.panel.open) this.close();
-      }
-    });
-    this.listenSearch();
+    document.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  private key(event: KeyboardEvent): void {
+    const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.preventDefault();
+      this.search.focus();
+    } else if (event.key === "Escape") {
+      if (this.search.open) this.search.close();
+      else if (this.condition.open) this.condition.close();
+      else if (this.lassoButton.getAttribute("aria-pressed") === "true") this.setLasso(false);
+      else if (this.panel.open) this.close();
+    }
   }
 
   private setLasso(on: boolean): void {
@@ -233,6 +233,7 @@ class Page {
     if (on) announce("Draw around records with the pointer; Escape stops.");
   }
 
+  /** What the colouring calls a row. */
   private valueName(row: number): string {
     const coded = this.coded;
     if (!coded) return "";
@@ -273,21 +274,18 @@ class Page {
     await this.idsAsked;
   }
 
-  private openRecord(row: number): void {
+  private openRecord(row: number, more: Partial<State> = {}): void {
     void this.needIds().then(
-      () => this.change({ record: this.ids[row] as string }, true),
+      () => this.change({ ...more, record: this.ids[row] as string }, true),
       (error: unknown) => announce(String(error)),
     );
   }
 
   private close(): void {
-    const list = this.state.question || this.state.unusual || this.selection;
-    if (this.state.record && list) this.change({ record: "" }, true);
-    else {
-      this.selection = null;
-      this.change({ record: "", question: "", unusual: false }, true);
-    }
-    this.pairWith = -1;
+    const { record, question, unusual, lasso } = this.state;
+    if (record && (question || unusual || lasso)) this.change({ record: "" }, true);
+    else this.change({ record: "", question: "", unusual: false, lasso: null }, true);
+    this.pair = null;
   }
 
   private by(): By {
@@ -300,32 +298,92 @@ class Page {
     return named(this.collection.default_map) ? (this.collection.default_map as string) : (this.collection.maps[0]?.name ?? "");
   }
 
-  /** Makes the page show the state. */
+  private canFilter(): boolean {
+    return this.collection.can_where !== false;
+  }
+
+  /** Makes the page show the state. Where it changes meanwhile, the later turn shows it. */
   private async apply(moved = false): Promise<void> {
+    const turn = ++this.turn;
     const { state } = this;
-    const heat = state.screen === "heatmap";
     this.stage.dataset.screen = state.screen;
     for (const [name, button] of Object.entries(this.screens)) button.setAttribute("aria-pressed", String(name === state.screen));
     this.unusualButton.setAttribute("aria-pressed", String(state.unusual));
-    if (state.question && document.activeElement !== this.search) this.search.value = state.question;
-    await this.applyColour();
-    await this.applyMap(moved);
-    if (heat) {
-      const by = this.by() === "map" ? (this.bys[0] as By) : this.by();
-      void this.heatmap.show(by, state.square, this.theme);
+    this.search.show(state.question);
+    const steps = [() => this.applyColour(), () => this.applyMap(moved), () => this.needCondition(), () => this.applyLasso(), () => this.applyHeatmap(), () => this.applyPanel()];
+    for (const step of steps) {
+      await step();
+      if (turn !== this.turn) return;
     }
-    await this.applyPanel();
   }
+
+  private async applyHeatmap(): Promise<void> {
+    if (this.state.screen !== "heatmap") return;
+    const by = this.by() === "map" ? (this.bys[0] as By) : this.by();
+    void this.heatmap.show(by, this.state.square, this.theme);
+  }
+
+  // --- which records are shown -----------------------------------------------------------------------------------
+
+  /** Has the rows that match the state's condition; an address may hold one that cannot be used. */
+  private async needCondition(): Promise<void> {
+    if (!this.canFilter()) return;
+    const sql = this.state.where;
+    if (this.matching.sql === sql) return;
+    this.drawLegend();
+    try {
+      await this.match(sql, () => this.state.where === sql);
+    } catch (error) {
+      this.matching = { sql, rows: null };
+      this.condition.refuse(sql, error);
+    }
+    this.recolour();
+  }
+
+  private async match(sql: string, wanted = () => true): Promise<void> {
+    const rows = sql ? await api.where(sql, this.collection.count) : null;
+    if (!wanted()) return;
+    this.matching = { sql, rows };
+    this.condition.holds(sql, rows ? rows.reduce((sum, each) => sum + each, 0) : this.collection.count);
+  }
+
+  /** A condition that somebody typed: the address has it only once it can be used. */
+  private async applyCondition(where: string, wanted: () => boolean): Promise<void> {
+    await this.match(where, wanted);
+    if (wanted()) this.change({ where }, true);
+  }
+
+  private async applyLasso(): Promise<void> {
+    const { lasso } = this.state;
+    this.map.outline(lasso && lasso.map === this.shownMap ? lasso.corners : []);
+    this.selection = null;
+    if (!lasso) return;
+    if (!this.collection.maps.some((each) => each.name === lasso.map)) {
+      announce(`There is no map ${lasso.map}, on which records were selected.`);
+      return this.change({ lasso: null }, false);
+    }
+    try {
+      if (this.lassoPlaces?.map !== lasso.map) {
+        const shown = this.data && lasso.map === this.shownMap ? this.data.places : null;
+        this.lassoPlaces = { map: lasso.map, places: shown ?? (await api.places(lasso.map)) };
+      }
+      const { rows, xy } = this.lassoPlaces.places;
+      const shown = this.colouring?.shown;
+      this.selection = enclosed(xy, lasso.corners).map((place) => rows[place] as number).filter((row) => shown?.[row] !== 0).sort((a, b) => a - b);
+    } catch (error) {
+      announce(error instanceof Error ? error.message : String(error));
+      this.change({ lasso: null }, false);
+    }
+  }
+
+  // --- the map ---------------------------------------------------------------------------------------------------
 
   private async applyMap(moved: boolean): Promise<void> {
     const name = this.mapName();
-    if (!name) {
-      this.stage.dataset.empty = "This collection has no map yet. Make one with `embedex map`.";
-      return;
-    }
+    if (!name) return;
     this.mapChoice.value = name;
     if (this.shownMap === name) {
-      if (moved && this.state.camera) this.map.show(this.data as never, this.state.camera);
+      if (moved && this.state.camera && this.data) this.map.show(this.data, this.state.camera);
       return;
     }
     this.shownMap = name;
@@ -334,25 +392,22 @@ class Page {
       if (this.shownMap !== name) return;
       this.data = { places, names: this.names, pictures: this.pictures, thumbnail: this.collection.thumbnail };
       this.map.show(this.data, this.state.camera);
-      this.mapNote(name, places);
+      this.noteMap(name, places);
     } catch (error) {
       this.shownMap = "";
-      announce(String(error));
-      this.stage.append(refusal(error));
+      this.stage.append(h("div", { class: "no-map" }, refusal(error)));
     }
   }
 
-  private data: { places: api.Places; names: string[]; pictures: Uint8Array; thumbnail: api.Collection["thumbnail"] } | null = null;
-  private note = "";
-
-  private mapNote(name: string, places: api.Places): void {
-    const map = this.collection.maps.find((each) => each.name === name);
+  /** What there is to know about a map, below the legend. */
+  private noteMap(name: string, places: api.Places): void {
+    const fidelity = this.collection.maps.find((each) => each.name === name)?.fidelity;
     const doubts = places.doubt.reduce((sum, each) => sum + (each ? 1 : 0), 0);
-    this.note = [
+    this.mapNotes = [
       places.rows.length < this.collection.count ? `${places.rows.length.toLocaleString("en-GB")} of ${counted(this.collection.count, "record")} have a place` : "",
-      typeof map?.fidelity === "number" ? `${Math.round(map.fidelity * 100)}% of near neighbours are kept by the map` : "",
-      doubts ? `${doubts.toLocaleString("en-GB")} hollow: place in doubt` : "",
-    ].filter(Boolean).join("\n");
+      fidelity ? `Trustworthiness ${fidelity.trustworthiness.toFixed(2)}, continuity ${fidelity.continuity.toFixed(2)}` : "",
+      doubts ? `${doubts.toLocaleString("en-GB")} hollow: place in doubt${fidelity?.rule ? ` (${fidelity.rule})` : ""}` : "",
+    ].filter(Boolean);
     this.drawLegend();
   }
 
@@ -375,108 +430,24 @@ class Page {
 
   private recolour(): void {
     if (!this.coded) return;
-    const title = this.state.colour || "group";
-    this.colouring = colouring(title, this.coded, new Set(this.state.hidden), this.theme, !this.state.colour);
+    const { colour, hidden } = this.state;
+    const key = JSON.stringify([colour, hidden, this.theme, this.matching.sql]);
+    if (key === this.colouredAs) return; // of a million records it takes a while
+    this.colouredAs = key;
+    this.colouring = colouring(colour || "group", this.coded, new Set(hidden), this.theme, !colour, this.matching.rows);
     this.map.colour(this.colouring, this.theme);
     this.drawLegend();
   }
 
   private drawLegend(): void {
-    const now = this.colouring;
-    if (!now) return;
-    const heading = h("summary", {}, this.state.colour ? now.title : this.collection.groups.length ? "Group" : "All records");
-    const note = this.note ? h("p", { class: "note" }, this.note) : null;
-    if (now.numbers) {
-      const bar = h("i", { class: "ramp", "aria-hidden": "true" });
-      bar.style.background = `linear-gradient(90deg, ${[0, 0.25, 0.5, 0.75, 1].map((t) => css(ramp(t, this.theme))).join(",")})`;
-      put(this.legend, heading, h("div", { class: "numbers" }, bar, h("span", {}, `≤ ${short(now.numbers.low)}`), h("span", {}, `≥ ${short(now.numbers.high)}`)),
-        now.numbers.none ? h("p", { class: "note" }, `${counted(now.numbers.none, "record")} without a number: grey`) : null, note);
-      return;
-    }
-    const hidden = now.categories.filter((each) => each.hidden);
-    const most = 60;
-    const focused = this.legend.contains(document.activeElement) ? (document.activeElement as HTMLElement).dataset.name : undefined;
-    const items = now.categories.slice(0, most).map((each) => {
-      const dot = h("i", { class: "dot", "aria-hidden": "true" });
-      dot.style.background = css(each.colour);
-      const button = h("button", { type: "button", "aria-pressed": String(!each.hidden), "data-name": each.name, title: "Click shows or hides; with Shift, or a double click, only this one", onclick: (event: MouseEvent) => this.filter(each.name, event.shiftKey) , ondblclick: () => this.filter(each.name, true) },
-        dot, h("span", {}, each.name), h("span", { class: "count" }, each.count.toLocaleString("en-GB")));
-      return h("li", {}, button);
-    });
-    put(this.legend, heading, now.categories.length > 1 || this.state.colour ? h("ul", {}, ...items) : null,
-      now.categories.length > most ? h("p", { class: "note" }, `and ${now.categories.length - most} smaller ones, grey`) : null,
-      hidden.length ? h("button", { type: "button", class: "plain", onclick: () => this.change({ hidden: [] }, false) }, "Show all") : null, note);
-    if (focused !== undefined) [...this.legend.querySelectorAll("button")].find((each) => each.dataset.name === focused)?.focus();
-  }
-
-  private filter(name: string, alone: boolean): void {
-    const all = this.colouring?.categories.map((each) => each.name) ?? [];
-    const hidden = new Set(this.state.hidden);
-    if (alone) this.change({ hidden: all.filter((each) => each !== name) }, false);
-    else {
-      if (!hidden.delete(name)) hidden.add(name);
-      this.change({ hidden: all.filter((each) => hidden.has(each)) }, false);
-    }
-  }
-
-  private async applyPanel(): Promise<void> {
-    const { state } = this;
-    const key = state.question ? `q ${state.question}` : state.unusual ? `unusual ${this.by()}` : this.selection ? "selection" : "";
-    if (state.record) {
-      await this.needIds();
-      const row = this.idRow?.get(state.record) ?? -1;
-      if (row < 0) {
-        announce(`There is no record with the id ${state.record}.`);
-        this.change({ record: "" }, false);
-        return;
-      }
-      const first = this.openRow !== row;
-      this.openRow = row;
-      const label = state.question ? "Answers" : state.unusual ? "Unusual" : this.selection ? "Selected" : "";
-      const back = label ? { label, call: () => this.change({ record: "" }, true) } : null;
-      const pair = this.pairWith;
-      this.pairWith = -1;
-      this.listKey = "";
-      const was = this.panel.open;
-      const shown = this.panel.record(row, this.by(), state.perGroup, this.mapName(), back, pair);
-      if (first || !was) {
-        this.nearRows = [];
-        if (state.screen === "map") this.map.goTo(row);
-        announce(`${this.names[row]} is open`);
-      }
-      this.marks();
-      await shown;
-      return;
-    }
-    this.openRow = -1;
-    this.nearRows = [];
-    if (!key) {
-      this.listKey = "";
-      this.listRows = null;
-      this.panel.hide();
-      this.marks();
-      return;
-    }
-    if (key === this.listKey && key !== "selection") return this.marks();
-    this.listKey = key;
-    if (this.selection && key === "selection") {
-      this.listRows = this.selection;
-      this.panel.selection(this.selection, this.ids);
-      this.marks();
-      return;
-    }
-    this.selection = null;
-    let rows: number[] | null;
-    if (state.question) rows = await this.panel.list(`“${state.question}”`, (signal) => api.ask(state.question, 20, signal));
-    else {
-      const choice = h("select", { "aria-label": "Compared by", onchange: () => this.change({ by: choice.value as By }, false) }, ...this.bys.map((by) => h("option", { value: by, selected: by === this.by() }, BY_LABEL[by].toLowerCase())));
-      rows = await this.panel.list("The most unusual", (signal) => api.unusual(this.by(), 30, signal), h("label", { class: "switch" }, "Compared ", choice));
-    }
-    if (rows && this.listKey === key) {
-      this.listRows = rows;
-      this.marks();
-      announce(`${counted(rows.length, "record")} listed`);
-    }
+    const { colouring, state, collection } = this;
+    if (!colouring) return;
+    const { sql, rows } = this.matching;
+    const filter = rows && sql === state.where ? [`${rows.reduce((sum, each) => sum + each, 0).toLocaleString("en-GB")} match the filter ${sql}`] : [];
+    const looking = this.canFilter() && state.where !== sql ? [`Looking which records match the filter ${state.where}`] : [];
+    const unused = state.where && !this.canFilter() ? ["The filter in the address cannot be used in this copy"] : [];
+    const heading = state.colour ? colouring.title : collection.groups.length ? "Group" : "All records";
+    this.legend.draw(heading, colouring, this.theme, [...looking, ...filter, ...unused, ...this.mapNotes], colouring.categories.length < 2 && !state.colour);
   }
 
   private marks(): void {
@@ -487,22 +458,25 @@ class Page {
   /** What panels cover of the map. */
   private room(): { left: number; right: number; top: number; bottom: number } {
     const phone = window.innerWidth <= 720;
-    if (phone) return { left: 26, right: 26, top: 40, bottom: this.panel.open ? this.stage.clientHeight * 0.56 : 60 };
-    return { left: this.legend.offsetWidth ? this.legend.offsetWidth + 40 : 60, right: 60, top: 50, bottom: 50 };
+    if (phone) return { left: 26, right: 26, top: 40, bottom: this.panel.open ? this.panel.element.offsetHeight || this.stage.clientHeight * 0.56 : 60 };
+    const legend = this.legend.element.offsetWidth;
+    return { left: legend ? legend + 40 : 60, right: 60, top: 50, bottom: 50 };
   }
 
-  private setTheme(): void {
-    this.theme = themeNow();
-    document.documentElement.dataset.theme = this.theme;
+  private setTheme(theme: Theme): void {
+    this.theme = theme;
     this.recolour();
-    if (this.state.screen === "heatmap") void this.heatmap.show(this.by() === "map" ? (this.bys[0] as By) : this.by(), this.state.square, this.theme);
+    void this.applyHeatmap();
+  }
+
+  private fields(): ReturnType<typeof api.fields> {
+    return (this.fieldsAsked ??= api.fields());
   }
 
   private async fillFields(): Promise<void> {
-    const group = h("option", { value: "" }, this.collection.groups.length ? "group" : "(one colour)");
-    put(this.colourChoice, group);
+    put(this.colourChoice, h("option", { value: "" }, this.collection.groups.length ? "group" : "(one colour)"));
     try {
-      const { paths } = await api.fields();
+      const { paths } = await this.fields();
       this.colourChoice.append(...paths.map((each) => h("option", { value: each.path }, each.path)));
     } catch {
       // colouring by group still works
@@ -510,92 +484,68 @@ class Page {
     this.colourChoice.value = this.state.colour;
   }
 
-  // --- the search ----------------------------------------------------------------------------------------------
+  // --- the panel -------------------------------------------------------------------------------------------------
 
-  private active = -1;
-  private options: { row: number; element: HTMLElement }[] = [];
-
-  private closeFound(): void {
-    this.found.hidden = true;
-    this.search.setAttribute("aria-expanded", "false");
-    this.search.removeAttribute("aria-activedescendant");
+  private async applyPanel(): Promise<void> {
+    if (this.state.record) return this.applyRecord();
+    this.openRow = -1;
+    this.nearRows = [];
+    await this.applyList();
   }
 
-  private listenSearch(): void {
-    const { search } = this;
-    search.addEventListener("input", () => this.lookUp());
-    search.addEventListener("focus", () => search.value && this.lookUp());
-    search.addEventListener("blur", () => window.setTimeout(() => this.closeFound(), 120));
-    search.addEventListener("keydown", (event) => {
-      if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-        event.preventDefault();
-        if (this.found.hidden) this.lookUp();
-        const count = this.options.length;
-        if (count) this.activate((this.active + (event.key === "ArrowDown" ? 1 : this.active < 0 ? 0 : -1) + count) % count);
-      } else if (event.key === "Enter") {
-        event.preventDefault();
-        const text = search.value.trim();
-        if (!text) return;
-        if (this.active >= 0) return this.choose(this.options[this.active]?.row ?? -1);
-        // one word that begins a name means the name; anything else is a question
-        const best = this.options[0]?.row ?? -1;
-        const named = best >= 0 && plain(this.names[best] as string).startsWith(plain(text));
-        const exact = best >= 0 && plain(this.names[best] as string) === plain(text);
-        if (best >= 0 && (exact || !this.collection.can_ask || (named && !/\s/.test(text)))) this.choose(best);
-        else this.choose(-1);
-      }
-    });
+  private async applyRecord(): Promise<void> {
+    const { state } = this;
+    await this.needIds();
+    const row = this.idRow?.get(state.record) ?? -1;
+    if (row < 0) {
+      announce(`There is no record with the id ${state.record}.`);
+      this.change({ record: "" }, false);
+      return;
+    }
+    const first = this.openRow !== row;
+    this.openRow = row;
+    const label = state.question ? "Answers" : state.unusual ? "Unusual" : this.selection ? "Selected" : "";
+    const back = label ? { label, call: () => this.change({ record: "" }, true) } : null;
+    const { pair } = this;
+    this.pair = null;
+    this.listKey = "";
+    const was = this.panel.open;
+    const shown = this.panel.record(row, { by: this.by(), perGroup: state.perGroup, map: this.mapName(), weight: state.weight }, back, pair);
+    if (first || !was) {
+      this.nearRows = [];
+      if (state.screen === "map") this.map.goTo(row);
+      announce(`${this.names[row]} is open`);
+    }
+    this.marks();
+    await shown;
   }
 
-  private activate(at: number): void {
-    this.active = at;
-    this.options.forEach((each, place) => each.element.setAttribute("aria-selected", String(place === at)));
-    const element = this.options[at]?.element;
-    if (!element) return;
-    this.search.setAttribute("aria-activedescendant", element.id);
-    element.scrollIntoView({ block: "nearest" });
-  }
-
-  private lookUp(): void {
-    this.plainNames ??= this.names.map(plain);
-    const text = this.search.value.trim();
-    this.active = -1;
-    this.options = [];
-    if (!text) {
-      if (this.state.question) this.change({ question: "" }, true);
-      return this.closeFound();
+  /** The list that the state asks for: answers, the unusual, or what the lasso holds. */
+  private async applyList(): Promise<void> {
+    const { state, selection } = this;
+    const key = state.question ? `q ${state.question}` : state.unusual ? `unusual ${this.by()}` : selection ? `lasso ${JSON.stringify([state.lasso, state.hidden, state.colour, state.where])}` : "";
+    if (key && key === this.listKey) return this.marks();
+    this.listKey = key;
+    if (!key) {
+      this.listRows = null;
+      this.panel.hide();
+      return this.marks();
     }
-    const rows = find(this.plainNames, text, 8);
-    for (const row of rows) {
-      const group = this.groupName(row);
-      const element = h("li", { role: "option", id: `found-${this.options.length}`, "aria-selected": "false", onpointerdown: (event: Event) => { event.preventDefault(); this.choose(row); } },
-        thumbnail(this.context, row, 32), h("span", { class: "name" }, this.names[row] || "(no name)"), group ? h("span", { class: "group" }, group) : null);
-      this.options.push({ row, element });
+    let rows: number[] | null;
+    if (state.question) rows = await this.panel.list(`“${state.question}”`, (signal) => api.ask(state.question, 20, signal));
+    else if (state.unusual) {
+      const choice = h("select", { "aria-label": "Compared by", onchange: () => this.change({ by: choice.value as By }, false) }, ...this.bys.map((by) => h("option", { value: by, selected: by === this.by() }, BY_LABEL[by].toLowerCase())));
+      const under = this.by() === "map" ? "farthest from all others: the highest median distance first" : "least like all others: the lowest median score first";
+      rows = await this.panel.list("The most unusual", (signal) => api.unusual(this.by(), 30, signal), under, h("label", { class: "switch" }, "Compared ", choice));
+    } else {
+      await this.needIds();
+      rows = selection as number[];
+      this.panel.selection(rows, this.ids);
     }
-    if (this.collection.can_ask) {
-      const element = h("li", { role: "option", id: `found-${this.options.length}`, class: "ask", "aria-selected": "false", onpointerdown: (event: Event) => { event.preventDefault(); this.choose(-1); } },
-        h("span", { class: "name" }, `Ask: “${text}”`), h("kbd", { "aria-hidden": "true" }, "Enter"));
-      this.options.push({ row: -1, element });
-    }
-    if (!this.options.length) put(this.found, h("li", { class: "quiet" }, "No name like this."));
-    else put(this.found, ...this.options.map((each) => each.element));
-    this.found.hidden = false;
-    this.search.setAttribute("aria-expanded", "true");
-  }
-
-  private choose(row: number): void {
-    const text = this.search.value.trim();
-    this.closeFound();
-    this.dismissHint();
-    if (row >= 0) {
-      this.search.value = "";
-      this.selection = null;
-      void this.needIds().then(() => this.change({ record: this.ids[row] as string, question: "", unusual: false }, true));
-      this.search.blur();
-    } else if (this.collection.can_ask) {
-      this.selection = null;
-      this.change({ question: text, record: "", unusual: false }, true);
-    }
+    if (!rows || this.listKey !== key) return;
+    this.listRows = rows;
+    this.marks();
+    announce(selection && !state.question && !state.unusual ? `${counted(rows.length, "record")} selected` : `${counted(rows.length, "record")} listed`);
   }
 }
 
@@ -607,10 +557,6 @@ function icon(path: string): SVGElement {
   line.setAttribute("d", path);
   svg.append(line);
   return svg;
-}
-
-function short(value: number): string {
-  return Number(value.toPrecision(3)).toLocaleString("en-GB");
 }
 
 void start();

@@ -5,13 +5,16 @@ import { IconLayer, LineLayer, ScatterplotLayer, TextLayer } from "@deck.gl/laye
 
 import * as api from "./api";
 import { type Colouring, type Rgb, type Theme, otherColour } from "./colours";
-import { h } from "./dom";
-import { PlaceGrid, within } from "./places";
+import { byFinger, h } from "./dom";
+import { PlaceGrid, simplified } from "./places";
+import { MOST_CORNERS, shorter } from "./state";
+import { TriangleLayer } from "./triangles";
 
 const NEAR = 9; // pixels between typical neighbours from which pictures are drawn
 const MOST_PICTURES = 2500;
 const MOST_PAGES = 16; // 16 MB each on the graphics card
 const MOST_NAMES = 220;
+const AS_LARGE = 1.4; // a triangle looks as large as a disc of a smaller radius
 
 interface Camera {
   target: [number, number];
@@ -35,7 +38,7 @@ export interface MapData {
 export class MapView {
   readonly element = h("div", { class: "map" });
   private readonly holder = h("div", { class: "map-canvas" });
-  private readonly tip = h("div", { class: "tip", role: "status", "aria-live": "off" });
+  private readonly tip = h("div", { class: "tip", role: "status", "aria-live": "off", hidden: true });
   private readonly lassoCanvas = h("canvas", { class: "lasso", "aria-hidden": "true" });
   private readonly deck: Deck<OrthographicView>;
   private camera: Camera = { target: [0, 0], zoom: 0 };
@@ -47,7 +50,8 @@ export class MapView {
   private rowPlace = new Int32Array(0);
   private colouring: Colouring | null = null;
   private fills = new Uint8Array(0);
-  private pointData: object = { length: 0 };
+  private discs: object = { length: 0 };
+  private triangles: object | null = null;
   private doubted: number[] = [];
   private theme: Theme = "light";
   private readonly pages = new Map<number, { image: ImageBitmap | null; used: number }>();
@@ -56,6 +60,7 @@ export class MapView {
   private selected = -1;
   private near: number[] = [];
   private marked: Set<number> | null = null;
+  private line: readonly [number, number][] = [];
   private hovered = -1;
   private version = 0;
   private frame = 0;
@@ -65,7 +70,7 @@ export class MapView {
 
   onSelect: (row: number) => void = () => {};
   onCamera: (camera: [number, number, number]) => void = () => {};
-  onLasso: (rows: number[]) => void = () => {};
+  onLasso: (corners: [number, number][]) => void = () => {};
   /** What panels cover now; set by the page. */
   room: () => Room = () => ({ left: 0, right: 0, top: 0, bottom: 0 });
 
@@ -159,6 +164,7 @@ export class MapView {
     this.colouring = colouring;
     this.theme = theme;
     this.recolour();
+    this.findInView(); // other pictures may be shown now
     this.draw();
   }
 
@@ -169,6 +175,12 @@ export class MapView {
     const changed = marked !== null || this.marked !== null;
     this.marked = marked ? new Set(marked) : null;
     if (changed) this.recolour();
+    this.draw();
+  }
+
+  /** The line around the selected records; empty for none. */
+  outline(corners: readonly [number, number][]): void {
+    this.line = corners;
     this.draw();
   }
 
@@ -200,11 +212,17 @@ export class MapView {
       }
     }
     this.version += 1;
-    // the same object as long as nothing changes: a new one is sent to the graphics card again
-    this.pointData = {
-      length: rows.length,
-      attributes: { getPosition: { value: this.data.places.xy, size: 2 }, getFillColor: { value: this.fills, size: 4, normalized: true } },
-    };
+    const { triangles } = this.colouring;
+    const all = this.data.places.xy;
+    if (triangles) {
+      const [others, own]: [number[], number[]] = [[], []];
+      for (let place = 0; place < rows.length; place += 1) (triangles[rows[place] as number] ? own : others).push(place);
+      this.discs = points(...part(all, this.fills, others));
+      this.triangles = points(...part(all, this.fills, own));
+    } else {
+      this.discs = points(all, this.fills);
+      this.triangles = null;
+    }
   }
 
   private whole(room: Room): Camera {
@@ -287,7 +305,7 @@ export class MapView {
   rowAt(sx: number, sy: number): number {
     if (!this.grid || !this.data) return -1;
     const [x, y] = this.unproject(sx, sy);
-    const pixels = this.isNear() ? Math.max(this.pictureSize() / 2, 12) : Math.max(this.pointRadius() + 5, 9);
+    const pixels = Math.max(this.isNear() ? this.pictureSize() / 2 : this.pointRadius() + 5, byFinger() ? 18 : this.isNear() ? 12 : 9);
     const { rows } = this.data.places;
     const place = this.grid.nearest(x, y, pixels / 2 ** this.camera.zoom, (each) => this.shownRow(rows[each] as number));
     return place < 0 ? -1 : (rows[place] as number);
@@ -296,6 +314,7 @@ export class MapView {
   private pointer: [number, number] = [-1e6, -1e6];
 
   private hover(sx: number, sy: number): void {
+    if (byFinger()) return; // nothing would take the name away
     this.pointer = [sx, sy];
     const row = this.rowAt(sx, sy);
     if (row >= 0 && this.data) {
@@ -447,36 +466,40 @@ export class MapView {
       else byPage.set(page, [place]);
       pictured.add(place);
     }
-    const layers: Layer[] = [
-      new ScatterplotLayer({
-        id: "points",
-        data: this.pointData as never,
-        getRadius: 1,
-        radiusUnits: "pixels",
-        radiusScale: radius,
-        pickable: false,
-      }),
-    ];
+    const layers: Layer[] = [];
+    const dots = { getRadius: 1, radiusUnits: "pixels", radiusScale: radius, pickable: false } as const;
+    layers.push(new ScatterplotLayer({ ...dots, id: "points", data: this.discs as never }));
+    if (this.triangles) layers.push(new TriangleLayer({ ...dots, id: "triangles", data: this.triangles as never, radiusScale: radius * AS_LARGE }));
+    const hollow = {
+      ...dots,
+      getPosition: position,
+      filled: false,
+      stroked: true,
+      getLineColor: (place: number) => {
+        const row = rows[place] as number;
+        return colourOf(place, this.shownRow(row) && (!this.marked || this.marked.has(row)) ? 235 : 50);
+      },
+      lineWidthUnits: "pixels",
+      getLineWidth: Math.min(Math.max(radius * 0.35, 0.8), 1.4),
+      updateTriggers: { getLineColor: this.version },
+    } as const;
+    const shape = (this.colouring as Colouring).triangles;
     const rings = pictured.size ? this.doubted.filter((place) => !pictured.has(place)) : this.doubted;
-    layers.push(
-      new ScatterplotLayer<number>({
-        id: "doubt",
-        data: rings,
-        getPosition: position,
-        getRadius: 1,
-        radiusUnits: "pixels",
-        radiusScale: radius,
-        filled: false,
-        stroked: true,
-        getLineColor: (place) => {
-          const row = rows[place] as number;
-          return colourOf(place, this.shownRow(row) && (!this.marked || this.marked.has(row)) ? 235 : 50);
-        },
-        lineWidthUnits: "pixels",
-        getLineWidth: Math.min(Math.max(radius * 0.35, 0.8), 1.4),
-        updateTriggers: { getLineColor: this.version },
-      }),
-    );
+    layers.push(new ScatterplotLayer<number>({ ...hollow, id: "doubt", data: shape ? rings.filter((place) => !shape[rows[place] as number]) : rings }));
+    if (shape) layers.push(new TriangleLayer<number>({ ...hollow, id: "doubtful-triangles", data: rings.filter((place) => shape[rows[place] as number]), radiusScale: radius * AS_LARGE }));
+    if (this.line.length) {
+      layers.push(
+        new LineLayer<[number, number]>({
+          id: "lasso",
+          data: this.line,
+          getSourcePosition: (corner) => corner,
+          getTargetPosition: (_, { index }) => this.line[(index + 1) % this.line.length] as [number, number],
+          getColor: dark ? [255, 128, 104, 200] : [194, 69, 45, 200],
+          getWidth: 1.4,
+          widthUnits: "pixels",
+        }),
+      );
+    }
     const lit = this.selected >= 0 ? (this.rowPlace[this.selected] ?? -1) : -1;
     const neighbours = this.near.map((row) => this.rowPlace[row] ?? -1).filter((place) => place >= 0 && place !== lit);
     if (lit >= 0 && neighbours.length) {
@@ -668,26 +691,13 @@ export class MapView {
       const drawn = corners;
       corners = [];
       paint();
-      if (drawn.length > 2) this.onLasso(this.inPolygon(drawn));
+      if (drawn.length < 3) return;
+      // as the address keeps it, so that a reload selects the same
+      const kept = simplified(drawn.map(([x, y]) => this.unproject(x, y)), MOST_CORNERS);
+      this.onLasso(kept.map(([x, y]) => [Number(shorter(x)), Number(shorter(y))]));
     };
     canvas.addEventListener("pointerup", end);
     canvas.addEventListener("pointercancel", end);
-  }
-
-  private inPolygon(screen: [number, number][]): number[] {
-    if (!this.data || !this.grid) return [];
-    const corners = screen.map(([x, y]) => this.unproject(x, y));
-    const xs = corners.map((each) => each[0]);
-    const ys = corners.map((each) => each[1]);
-    const box = { left: Math.min(...xs), right: Math.max(...xs), bottom: Math.min(...ys), top: Math.max(...ys) };
-    const { rows } = this.data.places;
-    const found: number[] = [];
-    for (const place of this.grid.inside(box) ?? []) {
-      const [x, y] = this.at(place);
-      const row = rows[place] as number;
-      if (this.shownRow(row) && within(x, y, corners)) found.push(row);
-    }
-    return found.sort((a, b) => a - b);
   }
 }
 
@@ -695,4 +705,18 @@ const FONT = "system-ui, 'Segoe UI', 'Liberation Sans', Arial, sans-serif";
 
 function shorten(text: string, most: number): string {
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+}
+
+/** Points as the graphics card takes them. The same object as long as nothing changes: a new one is sent again. */
+function points(xy: Float32Array, fills: Uint8Array): object {
+  return { length: xy.length / 2, attributes: { getPosition: { value: xy, size: 2 }, getFillColor: { value: fills, size: 4, normalized: true } } };
+}
+
+function part(xy: Float32Array, fills: Uint8Array, places: number[]): [Float32Array, Uint8Array] {
+  const [some, theirs] = [new Float32Array(places.length * 2), new Uint8Array(places.length * 4)];
+  places.forEach((place, at) => {
+    some.set(xy.subarray(2 * place, 2 * place + 2), 2 * at);
+    theirs.set(fills.subarray(4 * place, 4 * place + 4), 4 * at);
+  });
+  return [some, theirs];
 }

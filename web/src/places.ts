@@ -124,3 +124,33 @@ export function within(x: number, y: number, polygon: readonly (readonly [number
   }
   return inside;
 }
+
+type Polygon = readonly (readonly [number, number])[];
+
+/** The places (x, y after x, y) that lie in a polygon. */
+export function enclosed(xy: Float32Array, polygon: Polygon): number[] {
+  const [xs, ys] = [polygon.map((each) => each[0]), polygon.map((each) => each[1])];
+  const [left, right, bottom, top] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+  const found: number[] = [];
+  for (let place = 0; 2 * place < xy.length; place += 1) {
+    const [x, y] = [xy[2 * place] as number, xy[2 * place + 1] as number];
+    if (x >= left && x <= right && y >= bottom && y <= top && within(x, y, polygon)) found.push(place);
+  }
+  return found;
+}
+
+/** A polygon with at most `most` corners: those go first that make the least difference to its area (Visvalingam). */
+export function simplified(polygon: Polygon, most: number): [number, number][] {
+  const corners = polygon.map(([x, y]) => [x, y] as [number, number]);
+  const at = (place: number) => corners[(place + corners.length) % corners.length] as [number, number];
+  while (corners.length > Math.max(most, 3)) {
+    let [least, which] = [Infinity, 0];
+    for (let place = 0; place < corners.length; place += 1) {
+      const [[ax, ay], [bx, by], [cx, cy]] = [at(place - 1), at(place), at(place + 1)];
+      const area = Math.abs((bx - ax) * (cy - ay) - (cx - ax) * (by - ay));
+      if (area < least) [least, which] = [area, place];
+    }
+    corners.splice(which, 1);
+  }
+  return corners;
+}

@@ -3,9 +3,10 @@ import { describe, expect, it } from "vitest";
 import { decode, float32, lines, uint16 } from "../src/arrays";
 import { colouring, rgb } from "../src/colours";
 import { ends } from "../src/heatmap";
-import { PlaceGrid, within } from "../src/places";
+import { column, example } from "../src/condition";
+import { PlaceGrid, enclosed, simplified, within } from "../src/places";
 import { find, nearly, plain } from "../src/search";
-import { START, read, write } from "../src/state";
+import { MOST_CORNERS, START, read, write } from "../src/state";
 import { chain, preview } from "../src/tree";
 
 describe("state", () => {
@@ -13,12 +14,23 @@ describe("state", () => {
     const state = {
       ...START, screen: "heatmap" as const, map: "umap", record: "a&b=c #1", camera: [1.5, -2.25, 3.5] as [number, number, number], question: "wer? 50% & mehr",
       colour: "types[0].name", hidden: ["fire, water", "Pokémon"], by: "fused" as const, perGroup: true, unusual: true, square: [3, 4, 20] as [number, number, number],
+      weight: 0.4, where: "name LIKE 'a%' AND height > 1.5", lasso: { map: "umap", corners: [[0.5, -1], [2, 3.25], [-1e-7, 4]] as [number, number][] },
     };
     expect(read(`#${write(state)}`)).toEqual(state);
   });
   it("is empty at the start, and leaves out what cannot be read", () => {
     expect(write(START)).toBe("");
     expect(read("#view=1,x,3&by=magic&screen=nowhere&square=1,,2")).toEqual(START);
+    expect(read("#weight=1.5&lasso=1,2,3,4,5&lasso_map=umap")).toEqual(START);
+    expect(read("#weight=&lasso=1,2,3,4,5,6")).toEqual(START);
+    const many = Array.from({ length: 2 * MOST_CORNERS + 2 }, (_, at) => at).join(",");
+    expect(read(`#weight=NaN&lasso=${many}&lasso_map=umap`)).toEqual(START);
+  });
+  it("has weights in steps, with 0 among them", () => {
+    expect(read("#weight=0").weight).toBe(0);
+    expect(write({ ...START, weight: 0 })).toBe("weight=0");
+    expect(read("#weight=0.337").weight).toBe(0.35);
+    for (let step = 0; step <= 20; step += 1) expect(read(`#${write({ ...START, weight: step * 0.05 })}`).weight).toBe(step / 20);
   });
 });
 
@@ -36,6 +48,19 @@ describe("search", () => {
     expect(nearly("pikachu", "pikchu")).toBe(true);
     expect(nearly("pikachu", "rattata")).toBe(false);
     expect(find(names, "  ", 9)).toEqual([]);
+  });
+});
+
+describe("conditions", () => {
+  it("name a field as SQL does", () => {
+    expect(column("types[0].type.name")).toBe("types[1].type.name");
+    expect(column("moves[2][10]")).toBe("moves[3][11]");
+    expect(column('order.of "x".Weight (kg)')).toBe('"order"."of ""x"""."Weight (kg)"');
+  });
+  it("have examples that are not the same for all", () => {
+    expect(example("kind", { kind: "category", categories: ["it's", "b"], codes: Uint16Array.of(0) })).toBe("kind = 'it''s'");
+    expect(example("legendary", { kind: "category", categories: ["false", "true"], codes: Uint16Array.of(0) })).toBe("legendary = false");
+    expect(example("height", { kind: "number", numbers: Float32Array.of(3, NaN, 1, 100) })).toBe("height > 3");
   });
 });
 
@@ -69,6 +94,20 @@ describe("places", () => {
   it("knows what a lasso holds", () => {
     const bow = [[0, 0], [4, 0], [4, 4], [2, 1], [0, 4]] as const;
     expect([within(1, 0.5, bow), within(2, 2, bow), within(5, 1, bow)]).toEqual([true, false, false]);
+    expect(enclosed(Float32Array.of(1, 0.5, 2, 2, 5, 1, 3.5, 2), bow)).toEqual([0, 3]);
+  });
+  it("a simplified lasso keeps its shape", () => {
+    // a star of many corners: the tips and dents have to stay
+    const at = (turn: number) => 2 + Math.abs(((turn * 10) % 2) - 1);
+    const star = Array.from({ length: 900 }, (_, step) => step / 900).map((turn) => [at(turn) * Math.cos(2 * Math.PI * turn), at(turn) * Math.sin(2 * Math.PI * turn)] as const);
+    const few = simplified(star, MOST_CORNERS);
+    expect(few.length).toBe(MOST_CORNERS);
+    const inside = (polygon: readonly (readonly [number, number])[]) => new Set(enclosed(xy.map((each) => each / 15 - 3.3), polygon));
+    const [before, after] = [inside(star), inside(few)];
+    expect(before.size).toBeGreaterThan(300);
+    expect([...before].filter((each) => after.has(each)).length / before.size).toBeGreaterThan(0.97);
+    expect(after.size / before.size).toBeLessThan(1.03);
+    expect(simplified([[0, 0], [1, 0], [1, 1], [0, 1]], 40)).toEqual([[0, 0], [1, 0], [1, 1], [0, 1]]);
   });
 });
 
@@ -78,6 +117,25 @@ describe("colours and trees", () => {
     expect(now.categories.map((each) => [each.name, each.count])).toEqual([["a", 1], ["b", 2], ["(none)", 1]]);
     expect([...now.shown]).toEqual([0, 1, 1, 0]);
     expect([...now.colours.slice(6, 9)]).toEqual([...rgb("#cc6677")]);
+  });
+  it("what does not match a condition is hidden and not counted, and colours stay", () => {
+    const coded = { kind: "category" as const, categories: ["a", "b"], codes: Uint16Array.of(0, 0, 0, 1, 1) };
+    const all = colouring("field", coded, new Set(), "light", false);
+    const some = colouring("field", coded, new Set(), "light", false, Uint8Array.of(0, 0, 1, 1, 1));
+    expect(some.categories.map((each) => [each.name, each.count])).toEqual([["a", 1], ["b", 2]]);
+    expect([...some.shown]).toEqual([0, 0, 1, 1, 1]);
+    expect(some.colours).toEqual(all.colours);
+    const numbers = { kind: "number" as const, numbers: Float32Array.of(1, NaN, NaN, 4) };
+    const now = colouring("height", numbers, new Set(), "light", false, Uint8Array.of(1, 0, 1, 1));
+    expect([...now.shown]).toEqual([1, 0, 1, 1]);
+    expect(now.numbers).toEqual({ low: 1, high: 4, none: 1 });
+  });
+  it("the eleventh to the twentieth are triangles, and more are grey", () => {
+    const codes = Uint16Array.from({ length: 22 }, (_, code) => code);
+    const now = colouring("group", { kind: "category", categories: [...codes].map(String), codes }, new Set(), "light", true);
+    expect([...(now.triangles ?? [])].map((each, row) => (each ? row : -1)).filter((row) => row >= 0)).toEqual([10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
+    expect(now.categories[20]?.colour).toEqual(now.categories[21]?.colour);
+    expect(colouring("group", { kind: "category", categories: ["a"], codes: Uint16Array.of(0) }, new Set(), "light", true).triangles).toBeNull();
   });
   it("single values read as one line", () => {
     expect(chain("types", [{ type: { name: "fire" } }])).toEqual(["types › type › name", "fire"]);
