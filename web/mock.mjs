@@ -92,7 +92,7 @@ const collection = {
   title: "Made-up creatures", origin: "mock.mjs", count, groups: GROUPS,
   embeddings: [{ name: "text", encoder: "wordllama", dimension: 256 }, { name: "image", encoder: "descriptor", dimension: 512 }],
   pictures: pictures.reduce((a, b) => a + b, 0),
-  maps: [{ name: "umap", dimensions: 2, count, method: "umap", fidelity: 0.71 }, { name: "pca", dimensions: 2, count, method: "pca" }],
+  maps: [{ name: "umap", dimensions: 2, count, method: "umap", fidelity: { trustworthiness: 0.93, continuity: 0.9, nearest: 10, seeds: 1, rule: "fewer than 2 of its 10 nearest are near it in the map" } }, { name: "pca", dimensions: 2, count, method: "pca" }],
   default_map: "umap", can_ask: true, ask_against: ["text"], fields: true,
   thumbnail: { side: 64, columns: 32, pages: Math.ceil(count / 1024) }, version: "mock",
 };
@@ -115,11 +115,12 @@ const routes = [
       moves: Array.from({ length: 60 }, (_, at) => ({ name: `move ${at}`, power: at * 5 })) } })],
   [/^pictures\/(\d+)$/, (_, row) => [png(240, 240, (x, y, raw, at) => creature(+row, x / 240, y / 240, raw, at)), { "Content-Type": "image/png" }]],
   [/^thumbnails\/(\d+)\.webp$/, (_, number) => [page(+number), { "Content-Type": "image/png", "Cache-Control": "max-age=3600" }]],
-  [/^similar$/, (query) => ({ basis: { caption: `cosine by ${query.get("by")}, all ${count} records` }, hits: nearest(+query.get("row"), wanted(query), query.get("per_group") === "1", query.get("by") === "map") })],
+  [/^similar$/, (query) => ({ basis: { caption: `centred cosine by ${query.get("by")}, all ${count} records`, note: `pictures weigh ${query.get("weight") ?? 0.25} of 1` }, hits: nearest(+query.get("row"), wanted(query), query.get("per_group") === "1", query.get("by") === "map") })],
   [/^why$/, (query) => ({ score: score(+query.get("row"), +query.get("other")), caption: "What the score loses without the field.",
     fields: [["types", 0.18, 0.4], ["stats.hp", 0.11, 0.25], ["moves", 0.09, 0.2], ["text", -0.02, -0.05]].map(([field, adds, share]) => ({ field, adds, share })) })],
   [/^ask$/, (query) => ({ against: "text", caption: "cosine, question against text", hits: nearest(query.get("q").length * 31 % count, wanted(query)).map((each) => ({ ...each, passage: "lets go of the energy kept in its cheeks", passage_path: "text" })) })],
   [/^unusual$/, (query) => ({ caption: "lowest cosine to its 10 nearest", hits: nearest(5, wanted(query)) })],
+  [/^where$/, () => Uint8Array.from({ length: count }, (_, row) => Number(row % 3 === 0))],
   [/^heatmap$/, (query) => {
     const most = +(query.get("size") ?? 512);
     const part = (a, b) => [+(query.get(a) ?? 0), +(query.get(b) ?? count)];

@@ -140,6 +140,8 @@ export class ConditionBox {
   /** Examples and the list of fields, once somebody wants them. */
   private async fill(): Promise<void> {
     this.filled = true;
+    // the server makes its table for the first condition: while this one is typed
+    void api.where("true", this.options.count).catch(() => {});
     try {
       const fields = await this.options.fields();
       put(this.insert, h("option", { value: "", disabled: true, selected: true }, "Insert a field…"), ...["_name", "_group", ...fields.map((each) => each.path)].map((path) => h("option", { value: path }, path)));

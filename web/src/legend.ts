@@ -32,7 +32,8 @@ export class Legend {
     put(this.element, summary,
       alone ? null : h("ul", {}, ...categories.slice(0, MOST).map((each) => this.entry(each))),
       note([...rest, ...grey]),
-      categories.some((each) => each.hidden) ? h("button", { type: "button", class: "plain", onclick: () => this.hide([]) }, "Show all") : null,
+      // in the corner: the entries must not move between the two clicks of a double click
+      categories.some((each) => each.hidden) ? h("button", { type: "button", class: "plain all", onclick: () => this.hide([]) }, "Show all") : null,
       note(notes));
     if (focused !== undefined) [...this.element.querySelectorAll("button")].find((each) => each.dataset.name === focused)?.focus();
   }
