@@ -19,6 +19,8 @@ export interface Collection {
   fields: boolean;
   thumbnail: { side: number; columns: number; pages: number };
   version: string;
+  /** of an export: what is not in it, a sentence each */
+  left_out?: string[];
 }
 
 export interface Hit {
@@ -51,7 +53,7 @@ export interface OneRecord {
 export interface Why {
   score: number;
   caption?: unknown;
-  fields: { field: string; adds: number; share: number | null }[];
+  fields: { field: string; adds: number; share: number }[];
 }
 
 export interface Values {

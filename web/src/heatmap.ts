@@ -253,7 +253,7 @@ export class Heatmap {
 
   private tell(): void {
     if (!this.pointer || !this.order.length) {
-      put(this.told, `${counted(this.order.length, "record")}${this.options.grouped ? ", group by group" : ""}. ${byFinger() ? "Pinch to zoom; tap a pair" : "Point at a pair; scroll to zoom; click"} to open it.`);
+      put(this.told, `${counted(this.order.length, "record")} in drawn order${this.options.grouped ? ", group by group" : ""}. ${byFinger() ? "Pinch to zoom; tap a pair" : "Point at a pair; scroll to zoom; click"} to open it.`);
       return;
     }
     const [across, down] = this.pairAt(...this.pointer);

@@ -445,9 +445,10 @@ class Page {
     const { sql, rows } = this.matching;
     const filter = rows && sql === state.where ? [`${rows.reduce((sum, each) => sum + each, 0).toLocaleString("en-GB")} match the filter ${sql}`] : [];
     const looking = this.canFilter() && state.where !== sql ? [`Looking which records match the filter ${state.where}`] : [];
-    const unused = state.where && !this.canFilter() ? ["The filter in the address cannot be used in this copy"] : [];
+    const missing = (collection.left_out ?? []).map((each) => `Not in this export: ${each}`);
+    const unused = state.where && !this.canFilter() ? ["The filter in the address cannot be used here"] : [];
     const heading = state.colour ? colouring.title : collection.groups.length ? "Group" : "All records";
-    this.legend.draw(heading, colouring, this.theme, [...looking, ...filter, ...unused, ...this.mapNotes], colouring.categories.length < 2 && !state.colour);
+    this.legend.draw(heading, colouring, this.theme, [...looking, ...filter, ...unused, ...this.mapNotes, ...missing], colouring.categories.length < 2 && !state.colour);
   }
 
   private marks(): void {
