@@ -43,6 +43,8 @@ export class Heatmap {
   private left = 0;
   private top = 0;
   private tile: { x: api.Range; y: api.Range; square: api.Square; image: HTMLCanvasElement } | null = null;
+  /** the bytes of the tile at which the colours begin and end */
+  private ends: readonly [number, number] = [0, 255];
   private theme: Theme = "light";
   private asking: AbortController | null = null;
   private pointer: [number, number] | null = null;
@@ -68,7 +70,7 @@ export class Heatmap {
     const dark = this.theme !== theme;
     this.theme = theme;
     if (this.by === by && this.order.length) {
-      if (dark && this.tile) this.tile.image = this.drawn(this.tile.square);
+      if (dark) this.rescale();
       this.paint();
       return;
     }
@@ -122,7 +124,7 @@ export class Heatmap {
     const [x, y] = [more(seen(this.left)), more(seen(this.top))];
     if (old && holds(old.x, seen(this.left)) && holds(old.y, seen(this.top))) {
       const close = old.x[1] - old.x[0] <= (x[1] - x[0]) * 1.3 && old.y[1] - old.y[0] <= (y[1] - y[0]) * 1.3;
-      if (single || close) return;
+      if (single || close) return this.rescale();
     }
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
@@ -130,17 +132,27 @@ export class Heatmap {
     api.square(by, x, y, size, asking.signal).then(
       (square) => {
         this.trouble.textContent = "";
-        this.tile = { x, y, square, image: this.drawn(square) };
-        const [low, high] = ends(square.values).map((each) => (square.low + (each / 255) * (square.high - square.low)).toFixed(2));
-        put(this.scale, h("span", {}, `≤ ${low}`), h("i", { "aria-hidden": "true" }), h("span", {}, `≥ ${high}`));
-        const bar = this.scale.querySelector("i") as HTMLElement;
-        bar.style.background = `linear-gradient(90deg, ${[0, 0.25, 0.5, 0.75, 1].map((t) => `rgb(${this.tint(t).map(Math.round).join(" ")})`).join(",")})`;
-        this.paint();
+        this.tile = { x, y, square, image: h("canvas", { width: 1, height: 1 }) };
+        this.rescale();
         this.tell();
       },
       (error: unknown) => this.refuse(error),
     );
   });
+
+  /** Colours what is seen by its own scores, whichever way led there: a reload shows the same. */
+  private rescale(): void {
+    const tile = this.tile;
+    if (!tile) return;
+    const { square, x, y } = tile;
+    this.ends = ends(within(square, share(x, this.left, this.span), share(y, this.top, this.span)));
+    tile.image = this.drawn(square);
+    const [low, high] = this.ends.map((each) => (square.low + (each / 255) * (square.high - square.low)).toFixed(2));
+    put(this.scale, h("span", {}, `≤ ${low}`), h("i", { "aria-hidden": "true" }), h("span", {}, `≥ ${high}`));
+    const bar = this.scale.querySelector("i") as HTMLElement;
+    bar.style.background = `linear-gradient(90deg, ${[0, 0.25, 0.5, 0.75, 1].map((t) => `rgb(${this.tint(t).map(Math.round).join(" ")})`).join(",")})`;
+    this.paint();
+  }
 
   private tint(share: number): readonly [number, number, number] {
     const ground = this.theme === "dark" ? [21, 25, 30] : [255, 255, 255];
@@ -156,7 +168,7 @@ export class Heatmap {
     const image = h("canvas", { width: square.across, height: square.down });
     const pen = image.getContext("2d") as CanvasRenderingContext2D;
     const data = pen.createImageData(square.across, square.down);
-    const [low, high] = ends(square.values);
+    const [low, high] = this.ends;
     const tints = Array.from({ length: 256 }, (_, value) => this.tint(Math.min(Math.max((value - low) / (high - low || 1), 0), 1)));
     for (let at = 0; at < square.values.length; at += 1) {
       data.data.set(tints[square.values[at] as number] as unknown as number[], at * 4);
@@ -359,6 +371,23 @@ export class Heatmap {
     );
     this.options.onPair({ row: this.order[down] as number, other: this.order[across] as number, by, raw });
   }
+}
+
+/** Which part of a range lies between a place and so many places on, from 0 to 1. */
+function share([from, to]: api.Range, start: number, span: number): [number, number] {
+  const at = (place: number) => Math.min(Math.max((place - from) / (to - from), 0), 1);
+  return [at(start), at(start + span)];
+}
+
+/** The values of a part of a square, its ends as shares across and down. */
+export function within(square: api.Square, [left, right]: readonly [number, number], [top, bottom]: readonly [number, number]): Uint8Array {
+  const [first, last] = [Math.floor(left * square.across), Math.ceil(right * square.across)];
+  const [from, to] = [Math.floor(top * square.down), Math.ceil(bottom * square.down)];
+  const part = new Uint8Array(Math.max(last - first, 0) * Math.max(to - from, 0));
+  for (let line = from; line < to; line += 1) {
+    part.set(square.values.subarray(line * square.across + first, line * square.across + last), (line - from) * (last - first));
+  }
+  return part;
 }
 
 /** The bytes between which nearly all cells lie: a few odd records must not make all others look the same. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { decode, float32, lines, uint16 } from "../src/arrays";
 import { colouring, rgb } from "../src/colours";
-import { ends } from "../src/heatmap";
+import { ends, within as part } from "../src/heatmap";
 import { column, example } from "../src/condition";
 import { PlaceGrid, enclosed, simplified, within } from "../src/places";
 import { find, nearly, plain } from "../src/search";
@@ -140,6 +140,12 @@ describe("colours and trees", () => {
   it("single values read as one line", () => {
     expect(chain("types", [{ type: { name: "fire" } }])).toEqual(["types › type › name", "fire"]);
     expect(preview({ base: 35, stat: { name: "hp" }, more: null, x: 1, y: 2 })).toBe("35 · hp · 1");
+  });
+  it("the heatmap's scale is that of what is seen", () => {
+    const square = { across: 4, down: 3, low: 0, high: 1, values: Uint8Array.from({ length: 12 }, (_, at) => at) };
+    expect([...part(square, [0, 1], [0, 1])]).toEqual([...square.values]);
+    expect([...part(square, [0.25, 0.7], [0.34, 1])]).toEqual([5, 6, 9, 10]);
+    expect(part(square, [1, 1], [0, 1]).length).toBe(0);
   });
   it("a few odd cells do not set the heatmap's scale", () => {
     const values = new Uint8Array(1000).map((_, at) => (at === 0 ? 0 : 100 + (at % 100)));
