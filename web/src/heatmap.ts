@@ -379,10 +379,10 @@ function share([from, to]: api.Range, start: number, span: number): [number, num
   return [at(start), at(start + span)];
 }
 
-/** The values of a part of a square, its ends as shares across and down. */
+/** The values of a part of a square, its ends as shares across and down; of a cell at an end more than half has to be in it. */
 export function within(square: api.Square, [left, right]: readonly [number, number], [top, bottom]: readonly [number, number]): Uint8Array {
-  const [first, last] = [Math.floor(left * square.across), Math.ceil(right * square.across)];
-  const [from, to] = [Math.floor(top * square.down), Math.ceil(bottom * square.down)];
+  const [first, last] = [left, right].map((each) => Math.round(each * square.across)) as [number, number];
+  const [from, to] = [top, bottom].map((each) => Math.round(each * square.down)) as [number, number];
   const part = new Uint8Array(Math.max(last - first, 0) * Math.max(to - from, 0));
   for (let line = from; line < to; line += 1) {
     part.set(square.values.subarray(line * square.across + first, line * square.across + last), (line - from) * (last - first));
