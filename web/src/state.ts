@@ -113,7 +113,7 @@ export function write(state: State): string {
     values.set("lasso_map", state.lasso.map);
   }
   if (state.unusual) values.set("list", "unusual");
-  if (state.square) values.set("square", state.square.map(Math.round).join(","));
+  if (state.square) values.set("square", state.square.map((each) => Number(each.toFixed(2))).join(","));
   // commas and slashes mean nothing in a fragment, and a person may read it
   return values.toString().replaceAll("%2C", ",").replaceAll("%2F", "/");
 }

@@ -13,7 +13,7 @@ describe("state", () => {
   it("comes back from the address as it was", () => {
     const state = {
       ...START, screen: "heatmap" as const, map: "umap", record: "a&b=c #1", camera: [1.5, -2.25, 3.5] as [number, number, number], question: "wer? 50% & mehr",
-      colour: "types[0].name", hidden: ["fire, water", "Pokémon"], by: "fused" as const, perGroup: true, unusual: true, square: [3, 4, 20] as [number, number, number],
+      colour: "types[0].name", hidden: ["fire, water", "Pokémon"], by: "fused" as const, perGroup: true, unusual: true, square: [3, 4.25, 20] as [number, number, number],
       weight: 0.4, where: "name LIKE 'a%' AND height > 1.5", lasso: { map: "umap", corners: [[0.5, -1], [2, 3.25], [-1e-7, 4]] as [number, number][] },
     };
     expect(read(`#${write(state)}`)).toEqual(state);
