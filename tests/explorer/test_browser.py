@@ -250,6 +250,58 @@ def test_the_lasso_selects_what_it_surrounds(visit: Callable[..., Explorer], sit
     assert explorer.listed() == []
 
 
+def test_a_condition_hides_what_does_not_match_and_a_reload_keeps_it_and_the_lasso(
+    visit: Callable[..., Explorer], shapes: Site
+) -> None:
+    explorer = visit(shapes)
+    places = shapes.collection.read_map().items
+    group = str(places[0].group)
+    explorer.button("Filter").click()
+    field = explorer.page.get_by_label("this SQL condition")
+    field.fill("shade = 'dark'")
+    field.press("Enter")
+    explorer.page.get_by_text("cannot be used").wait_for()
+    assert ["400" in fault for fault in explorer.faults] == [True], "the browser says itself what the server refused"
+    explorer.faults.clear()
+    assert explorer.state("where") == [], "the address has what can be used"
+
+    field.fill(f"_group = '{group}'")
+    field.press("Enter")
+    until(lambda: explorer.state("where") == [f"_group = '{group}'"], "the condition does not hold")
+    explorer.page.keyboard.press("Escape")
+    counts = until(lambda: explorer.legend.locator(".count").all_inner_texts(), "no legend")
+    assert [each for each in counts if each != "0"] == [str(shapes.collection.index.groups.count(group))]
+
+    explorer.lasso(whole=True)
+    explorer.heading.get_by_text("selected").wait_for()
+    matching = [item.name for item in places if item.group == group]
+    assert explorer.listed() == matching
+    explorer.page.reload()
+    explorer.heading.get_by_text("selected").wait_for()
+    assert explorer.listed() == matching
+
+
+def test_the_slider_weighs_text_and_picture_as_the_library_does(visit: Callable[..., Explorer], shapes: Site) -> None:
+    explorer = visit(shapes, f"record={shapes.record.id}&by=fused")
+
+    def nearest(weight: float) -> list[str]:
+        found = shapes.collection.similar(shapes.record.id, by="fused", image_weight=weight)
+        return names(found.hits)
+
+    assert nearest(0.25) != nearest(1.0), "a weight that changes nothing shows nothing"
+    until(lambda: explorer.listed() == nearest(0.25), "not the nearest by the usual weight")
+    slider = explorer.page.get_by_role("slider", name="The picture's share")
+    slider.press("End")
+    until(lambda: explorer.listed() == nearest(1.0), "not the nearest by picture alone")
+    assert slider.get_attribute("aria-valuetext") == "100% picture, 0% text"
+    assert until(lambda: explorer.state("weight"), "the address has no weight") == ["1"]
+    explorer.page.reload()
+    explorer.opened(shapes.record.name)
+    until(lambda: explorer.listed() == nearest(1.0), "a reload forgets the weight")
+    explorer.button("Back to 0.25").click()
+    until(lambda: explorer.listed() == nearest(0.25), "no way back")
+
+
 # --- names and questions --------------------------------------------------------------------------------------------
 
 
