@@ -10,6 +10,15 @@ const LEAST = 16; // the fewest records across
 const FINEST = 1024;
 const MARGIN = 104; // pixels left of and above the square for names, when single pairs are seen
 const NAMED = 12; // pixels a pair from which names are written
+const MOST_GROUPS = 60; // of more that are seen at once, neither names nor lines are drawn
+const LINE = 16; // pixels a group's name takes
+
+/** Records of one group, side by side in the square: from `start` to before `end`. */
+interface Span {
+  name: string;
+  start: number;
+  end: number;
+}
 
 /** Two records of the square. */
 export interface HeatmapPair {
@@ -25,6 +34,7 @@ export interface HeatmapOptions {
   /** whether the records stand group by group */
   grouped: boolean;
   name(row: number): string;
+  group(row: number): string;
   onPair(pair: HeatmapPair): void;
   onSquare(square: [number, number, number] | null): void;
   onBy(by: By): void;
@@ -48,6 +58,8 @@ export class Heatmap {
   private theme: Theme = "light";
   private asking: AbortController | null = null;
   private pointer: [number, number] | null = null;
+  private groups: Span[] = [];
+  private readonly groupNames = h("div", { class: "heatmap-groups", "aria-hidden": "true" });
 
   constructor(private readonly options: HeatmapOptions) {
     this.choice = h("select", { "aria-label": "Compared by", onchange: () => options.onBy(this.choice.value as By) },
@@ -61,7 +73,7 @@ export class Heatmap {
           button("Zoom in", "+", () => this.zoom(0.5, 0.5, 0.5)), button("Zoom out", "−", () => this.zoom(2, 0.5, 0.5)),
           button("Show all pairs", "⤢", () => this.place(0, 0, this.order.length))),
         this.scale, about("Raw cosines", RAW)),
-      this.trouble, h("div", { class: "heatmap-room" }, this.canvas), this.told);
+      this.trouble, h("div", { class: "heatmap-room" }, this.groupNames, this.canvas), this.told);
     this.listen();
     new ResizeObserver(() => this.paint()).observe(this.element);
   }
@@ -83,6 +95,7 @@ export class Heatmap {
       this.refuse(error);
       return;
     }
+    this.groups = this.options.grouped ? spans(Array.from(this.order, (row) => this.options.group(row))) : [];
     const n = this.order.length;
     const [left, top, span] = square ?? [0, 0, n];
     this.place(left, top, span, false);
@@ -201,6 +214,7 @@ export class Heatmap {
       pen.imageSmoothingEnabled = this.span * 2 > whole;
       pen.drawImage(tile.image, (tile.x[0] - this.left) * cell, (tile.y[0] - this.top) * cell, (tile.x[1] - tile.x[0]) * cell, (tile.y[1] - tile.y[0]) * cell);
     }
+    this.separate(pen, cell, ratio, whole - margin);
     if (this.pointer) {
       const [across, down] = this.pairAt(...this.pointer);
       pen.strokeStyle = this.theme === "dark" ? "#ffffff" : "#1b2026";
@@ -215,6 +229,51 @@ export class Heatmap {
     }
     pen.restore();
     if (margin) this.names(pen, cell, ratio, margin);
+    this.nameGroups(side, room, margin > 0);
+  }
+
+  /** The groups of which some records are seen, from `start` on. */
+  private seen(start: number): Span[] {
+    const found = this.groups.filter((each) => each.end > start && each.start < start + this.span);
+    return found.length > MOST_GROUPS ? [] : found;
+  }
+
+  /** A thin line where one group ends and the next begins. */
+  private separate(pen: CanvasRenderingContext2D, cell: number, ratio: number, whole: number): void {
+    pen.strokeStyle = this.theme === "dark" ? "#15191e" : "#ffffff";
+    pen.lineWidth = ratio;
+    pen.beginPath();
+    for (const each of this.seen(this.left).slice(1)) {
+      pen.moveTo((each.start - this.left) * cell, 0);
+      pen.lineTo((each.start - this.left) * cell, whole);
+    }
+    for (const each of this.seen(this.top).slice(1)) {
+      pen.moveTo(0, (each.start - this.top) * cell);
+      pen.lineTo(whole, (each.start - this.top) * cell);
+    }
+    pen.stroke();
+  }
+
+  /** Names of groups left of the square, where there is room; not beside the names of single records. */
+  private nameGroups(side: number, room: HTMLElement, named: boolean): void {
+    const free = (room.clientWidth - side) / 2 - 12;
+    if (named || free < 60) return put(this.groupNames);
+    const labels = this.seen(this.top).map((each) => {
+      const [start, end] = [Math.max(each.start - this.top, 0), Math.min(each.end - this.top, this.span)];
+      return { name: each.name, size: end - start, middle: (((start + end) / 2) / this.span) * side };
+    });
+    const placed: typeof labels = [];
+    for (const each of labels.sort((a, b) => b.size - a.size)) {
+      if (placed.every((other) => Math.abs(other.middle - each.middle) >= LINE)) placed.push(each);
+    }
+    const above = (room.clientHeight - side) / 2;
+    put(this.groupNames, ...placed.map((each) => {
+      const label = h("span", {}, each.name || "(none)");
+      label.style.top = `${above + each.middle - LINE / 2}px`;
+      label.style.maxWidth = `${Math.min(free, 220)}px`;
+      label.style.right = `${room.clientWidth - free}px`;
+      return label;
+    }));
   }
 
   /** When single pairs are seen, names of the lines stand at the left and of the columns at the top. */
@@ -388,6 +447,17 @@ export function within(square: api.Square, [left, right]: readonly [number, numb
     part.set(square.values.subarray(line * square.across + first, line * square.across + last), (line - from) * (last - first));
   }
   return part;
+}
+
+/** Where each run of equal names begins and ends. */
+export function spans(names: readonly string[]): Span[] {
+  const found: Span[] = [];
+  names.forEach((name, at) => {
+    const last = found.at(-1);
+    if (last?.name === name) last.end = at + 1;
+    else found.push({ name, start: at, end: at + 1 });
+  });
+  return found;
 }
 
 /** The bytes between which nearly all cells lie: a few odd records must not make all others look the same. */

@@ -112,6 +112,7 @@ class Page {
       bys: this.bys.filter((by) => by !== "map").map((by) => ({ by, label: BY_LABEL[by].toLowerCase() })),
       grouped: collection.groups.length > 1,
       name: (row) => this.names[row] || "(no name)",
+      group: (row) => this.groupName(row),
       onPair: (pair) => {
         this.pair = pair.row === pair.other ? null : pair;
         this.openRow = -1;

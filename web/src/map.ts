@@ -14,6 +14,7 @@ const NEAR = 9; // pixels between typical neighbours from which pictures are dra
 const MOST_PICTURES = 2500;
 const MOST_PAGES = 16; // 16 MB each on the graphics card
 const MOST_NAMES = 220;
+const COMPANY = 24; // so many places are seen with one that is brought into view
 const AS_LARGE = 1.4; // a triangle looks as large as a disc of a smaller radius
 
 interface Camera {
@@ -254,7 +255,11 @@ export class MapView {
     const place = this.rowPlace[row] ?? -1;
     if (place < 0 || !this.data) return;
     const [x, y] = this.at(place);
-    const zoom = Math.max(this.camera.zoom, Math.log2(34 / this.spacing));
+    // near enough for pictures, but in a sparse place not so near that nothing else is seen
+    const around = this.grid?.reach(x, y, COMPANY) ?? 0;
+    const open = Math.min(this.width - room.left - room.right, this.height - room.top - room.bottom);
+    const near = Math.min(Math.log2(34 / this.spacing), around > 0 ? Math.log2(Math.max(open, 80) / 2 / around) : Infinity);
+    const zoom = Math.max(this.camera.zoom, near);
     const scale = 2 ** zoom;
     const [sx, sy] = this.project(x, y);
     const visible = sx > room.left + 30 && sx < this.width - room.right - 30 && sy > room.top + 30 && sy < this.height - room.bottom - 30;

@@ -93,6 +93,21 @@ export class PlaceGrid {
     return found;
   }
 
+  /** How far it is from a point to the `count`-th nearest place, or to the farthest where there are fewer. */
+  reach(x: number, y: number, count: number): number {
+    const whole = Math.hypot(this.box.right - this.box.left, this.box.top - this.box.bottom);
+    const n = this.members.length;
+    for (let radius = this.cell; ; radius *= 2) {
+      const found = this.inside({ left: x - radius, right: x + radius, bottom: y - radius, top: y + radius }) ?? [];
+      const all = found.length === n || radius > 2 * whole;
+      const distances = found.map((place) => Math.hypot((this.xy[2 * place] as number) - x, (this.xy[2 * place + 1] as number) - y)).sort((a, b) => a - b);
+      const at = distances[Math.min(count, n) - 1];
+      // within the circle, not only within the square around it
+      if (at !== undefined && at <= radius) return at;
+      if (all) return distances.at(-1) ?? 0;
+    }
+  }
+
   /** The nearest place within a radius for which `may` holds, or -1. */
   nearest(x: number, y: number, radius: number, may: (place: number) => boolean): number {
     let best = -1;

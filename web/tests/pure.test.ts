@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { decode, float32, lines, uint16 } from "../src/arrays";
 import { colouring, rgb } from "../src/colours";
-import { ends, within as part } from "../src/heatmap";
+import { ends, spans, within as part } from "../src/heatmap";
 import { column, example } from "../src/condition";
 import { PlaceGrid, enclosed, simplified, within } from "../src/places";
 import { find, nearly, plain } from "../src/search";
@@ -152,5 +152,24 @@ describe("colours and trees", () => {
     const [low, high] = ends(values);
     expect(low).toBeGreaterThan(99);
     expect(high).toBeLessThan(200);
+  });
+});
+
+describe("groups of the square", () => {
+  it("are runs of the same name", () => {
+    expect(spans(["a", "a", "b", "", ""])).toEqual([{ name: "a", start: 0, end: 2 }, { name: "b", start: 2, end: 3 }, { name: "", start: 3, end: 5 }]);
+    expect(spans([])).toEqual([]);
+  });
+});
+
+describe("reach", () => {
+  it("is the distance to the so-many-th nearest place", () => {
+    const random = Array.from({ length: 400 }, (_, at) => Math.sin(at * 12.9898) * 43758.5453).map((each) => each - Math.floor(each));
+    const grid = new PlaceGrid(Float32Array.from(random));
+    const [x, y] = [0.9, 0.1];
+    const distances = Array.from({ length: 200 }, (_, place) => Math.hypot((grid.xy[2 * place] as number) - x, (grid.xy[2 * place + 1] as number) - y)).sort((a, b) => a - b);
+    for (const count of [1, 24, 200]) expect(grid.reach(x, y, count)).toBeCloseTo(distances[count - 1] as number, 6);
+    expect(grid.reach(x, y, 1000)).toBeCloseTo(distances[199] as number, 6);
+    expect(new PlaceGrid(Float32Array.from([1, 1])).reach(1, 1, 24)).toBe(0);
   });
 });
