@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -264,7 +266,7 @@ def sides(by: By, pictures: dict[str, Path], *, centre: bool) -> dict[str, Vecto
 def test_a_collection_is_opened_as_it_was_made(make: Callable[..., Collection], tmp_path: Path) -> None:
     made = make()
     assert repr(made) == (
-        f"<Collection 'Things' in '{tmp_path / 'dex'}': 23 records, 21 with a picture, embeddings: none>"
+        f"<Collection 'Things' in '{tmp_path / 'dex'}': 23 records in 3 groups, 21 with a picture; not embedded>"
     )
     opened = Collection.open(str(tmp_path / "dex"))
     assert repr(opened) == repr(made)
@@ -281,9 +283,42 @@ def test_a_collection_is_opened_as_it_was_made(make: Callable[..., Collection], 
 
 
 def test_the_embeddings_tell_their_encoders(things: Collection) -> None:
-    assert "embeddings: image, passages, text>" in repr(things)
+    assert repr(things).endswith("21 with a picture; text by letters, 37 dimensions; image by colours, 3 dimensions>")
     assert things.embeddings == {"text": Letters.description, "image": Colours.description}
     assert things.has("passages")
+
+
+def test_a_notebook_shows_what_there_is_and_takes_no_word_of_it_for_markup(
+    pictures: dict[str, Path], tmp_path: Path
+) -> None:
+    title = "</caption><script>alert('1')</script> & Sons"
+    made = create(tmp_path / "<b>", THINGS, pictures, title=title, origin="<img src=x onerror=alert(2)>")
+    made.embed(text=Letters(), image=Colours())
+    made.fit_map(method="pca", by="text")
+    shown = made._repr_html_()
+    assert "<script" not in shown
+    assert "<img" not in shown
+    assert "<b>" not in shown
+    assert set(re.findall(r"<(\w+)", shown)) == {"table", "caption", "tbody", "tr", "th", "td"}
+    cells = [html.unescape(cell) for cell in re.findall(r"<(?:caption|t[hd])[^>]*>([^<]*)<", shown)]
+    assert cells == [
+        *(title, "records", "23 records in 3 groups, 21 with a picture"),
+        *("text", "letters, 37 dimensions", "image", "colours, 3 dimensions", "maps", "pca"),
+        *("from", "<img src=x onerror=alert(2)>", "folder", str(tmp_path / "<b>")),
+    ]
+    assert "color" not in shown, "it has the notebook's colours, light or dark"
+
+
+def test_to_look_at_a_collection_never_fails(make: Callable[..., Collection]) -> None:
+    made = make()
+    made.embed(text=Letters(), image=Colours())
+    (made.folder / "embeddings" / "text.parquet").write_bytes(b"PAR1 no more")
+    assert "text damaged; image by colours" in repr(made)
+    assert "damaged" in made._repr_html_()
+    shutil.rmtree(made.folder)
+    assert "23 records" in repr(made)
+    assert "not embedded" in repr(made)
+    assert "23 records" in made._repr_html_()
 
 
 def test_a_record_without_a_name_is_called_by_its_id_and_one_without_a_group_has_none(tmp_path: Path) -> None:

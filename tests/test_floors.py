@@ -74,6 +74,11 @@ SAME_FLOOR = {
 }
 """Who may import from the same floor: (importer, imported). Still no circle: none of them is there both ways."""
 
+DOORS = {
+    ("collection", "explorer"): "a notebook has nothing but the collection: `collection.explore()` is all one types",
+}
+"""Who may import from above, (importer, imported), and why: only inside a function, so that nobody loads it unasked."""
+
 PARQUET = {"store", "sources.table_files"}
 """Who may read or write Parquet: the collection's files, and a person's own."""
 
@@ -138,6 +143,18 @@ def own_imports(tree: ast.Module) -> list[tuple[int, str]]:
     return found
 
 
+def inside_functions(tree: ast.Module) -> ast.Module:
+    """What runs only when a function is called."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return ast.Module([line for node in ast.walk(tree) if isinstance(node, functions) for line in node.body], [])
+
+
+def for_types(tree: ast.Module) -> ast.Module:
+    """What only a type checker reads."""
+    asked = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    return ast.Module([line for node in asked for line in node.body], [])
+
+
 @pytest.mark.parametrize("module", CHECKED)
 def test_every_module_has_a_floor(module: str) -> None:
     assert room(module) in FLOORS, f"give {module} a floor in {Path(__file__).name}"
@@ -153,7 +170,7 @@ def test_a_module_imports_only_from_floors_below_it(module: str) -> None:
         f"line {line}: {imported}"
         for line, imported in own_imports(MODULES[module])
         if imported != room(module)
-        and (room(module), imported) not in SAME_FLOOR
+        and (room(module), imported) not in {*SAME_FLOOR, *DOORS}
         and (imported == FACADE or FLOORS[imported] >= FLOORS[room(module)])
     ]
     assert not above, f"{module} imports from its own floor or from above"
@@ -164,6 +181,21 @@ def test_imports_within_a_floor_never_run_both_ways() -> None:
     assert all(FLOORS[importer] == FLOORS[imported] for importer, imported in SAME_FLOOR)
     seen = {(room(name), imported) for name in CHECKED for _, imported in own_imports(MODULES[name])}
     assert seen >= SAME_FLOOR, "an exception that nobody uses is one too many"
+
+
+@pytest.mark.parametrize(("importer", "imported"), DOORS)
+def test_a_door_upwards_is_used_and_opens_only_when_it_is_asked_for(importer: str, imported: str) -> None:
+    assert FLOORS[importer] < FLOORS[imported]
+    for name in (each for each in CHECKED if room(each) == importer):
+        everywhere = [line for line, each in own_imports(MODULES[name]) if each == imported]
+        asked = [line for line, each in own_imports(inside_functions(MODULES[name])) if each == imported]
+        typed = [line for line, each in own_imports(for_types(MODULES[name])) if each == imported]
+        assert asked, "an exception that nobody uses is one too many"
+        assert set(everywhere) == {*asked, *typed}
+    loaded = f"import sys, embedex.{importer}; print([name for name in sys.modules if name.startswith('embedex')])"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert f"embedex.{importer}" in done.stdout
+    assert f"embedex.{imported}" not in done.stdout
 
 
 @pytest.mark.parametrize("module", [name for name in CHECKED if FLOORS.get(room(name), 0) < FLOORS["cli"]])

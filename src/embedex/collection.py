@@ -16,7 +16,7 @@ from embedex.encoders.base import Encoder, EncoderDescription, Setting
 from embedex.errors import InputError
 from embedex.holdings import IMAGE_WEIGHT, Holdings, Weights
 from embedex.progress import Progress, counter
-from embedex.questions import answers, clustering, field_weights, likeness, maps, probing, reasons, trust
+from embedex.questions import answers, clustering, field_weights, likeness, maps, overview, probing, reasons, trust
 from embedex.questions.likeness import HEATMAP_SIDE
 from embedex.records import Record, Strictness
 from embedex.results import (
@@ -38,7 +38,6 @@ from embedex.results import (
     Tuned,
     Unusual,
     Why,
-    counted,
 )
 from embedex.store import Index, Manifest, Store
 from embedex.vectors import EmbedReport
@@ -46,6 +45,8 @@ from embedex.vectors import EmbedReport
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from embedex.explorer.notebook import Explorer
 
 __all__ = ["HEATMAP_SIDE", "IMAGE_WEIGHT", "Collection", "EmbedReport", "Progress", "Weights"]
 
@@ -191,12 +192,11 @@ class Collection:
         return len(self._holdings.index.ids)
 
     def __repr__(self) -> str:
-        pictures = len(self._holdings.index.pictures) - self._holdings.index.pictures.count(None)
-        names = ", ".join(self._holdings.store.embedding_names()) or "none"
-        return (
-            f"<Collection {self.title!r} in {str(self.folder)!r}: {counted(len(self))}, "
-            f"{pictures:,} with a picture, embeddings: {names}>"
-        )
+        return overview.line(self._holdings)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it."""
+        return overview.table(self._holdings)
 
     def items(self, *, where: str = "", everything: bool = False) -> list[Item]:
         """The records as results name them: those of `where`, and those that comparisons leave out if `everything`."""
@@ -746,6 +746,30 @@ class Collection:
             seed=seed,
             progress=progress,
         )
+
+    # --- the explorer -----------------------------------------------------------------------------------------
+
+    def explore(self, *, height: int = 720, port: int = 0) -> Explorer:
+        """The collection in a browser: a notebook shows the page right there; see `docs/explorer.md`.
+
+        A server runs in the background, for this machine only, on a collection of its own opened from the same folder.
+        It ends with its `close`, with the process, and when the same folder is explored anew: what changed since is
+        then seen.
+
+        Args:
+            height: of the page in a notebook, in pixels.
+            port: 0 takes the last one of this folder, or a free one.
+
+        Returns:
+            The running explorer, with its `url`; in a ``with`` statement it ends with the block.
+
+        Raises:
+            MissingExtraError: the extra ``explore`` is not installed.
+            InputError: the port is taken, or a value is out of range.
+        """
+        from embedex.explorer import notebook  # upwards: the one door, in tests/test_floors.py
+
+        return notebook.show(self.folder, height=height, port=port)
 
     # --- clusters ---------------------------------------------------------------------------------------------
 

@@ -1,10 +1,13 @@
 /** What the browser keeps from one visit to the next. */
 
+const here = new Map<string, string>();
+
 export function kept(name: string, value?: string): string | null {
+  if (value !== undefined) here.set(name, value);
   try {
     if (value !== undefined) localStorage.setItem(name, value);
     return localStorage.getItem(name);
   } catch {
-    return null; // a browser that keeps nothing
+    return here.get(name) ?? null; // or a frame in a notebook, which may be denied it // a browser that keeps nothing
   }
 }

@@ -19,8 +19,11 @@ MOST_BYTES = 16_384
 
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'none'; "
-    # A notebook on this machine may show the page.
-    "form-action 'self'; frame-ancestors 'self' http://localhost:* http://127.0.0.1:*"
+    # A notebook on this machine may show the page: in a browser, or in VS Code, whose output is a frame of the one
+    # scheme in a window of the other. No web site can have either. A page that is shown inside another can be made to
+    # take clicks meant for that, and here no click does anything but show; nor can the frame be read from outside it.
+    "form-action 'self'; "
+    "frame-ancestors 'self' http://localhost:* http://127.0.0.1:* vscode-webview: vscode-file:"
 )
 
 _HEADERS = (

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from embedex.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from embedex.collection import Collection
 
 LONGEST_HEAD = 65_536
@@ -36,6 +38,21 @@ def serve(
         MissingExtraError: the extra ``explore`` is not installed.
         InputError: it cannot listen there.
     """
+    own = is_loopback(host)
+    token = "" if own else secrets.token_urlsafe(24)
+    called = socket.gethostname() if not own else ""
+    server = make_server(collection, token=token, hosts=[host, called, f"{called}.local"] if called else [host])
+    with listen(host, port) as listening:
+        announce(address(host, listening.getsockname()[1], token))
+        server.run(sockets=[listening])
+
+
+def make_server(collection: Collection, *, token: str = "", hosts: Iterable[str] = ()) -> uvicorn.Server:
+    """The server of a collection's explorer, which runs where it is given a socket; see `make_app`.
+
+    Raises:
+        MissingExtraError: the extra ``explore`` is not installed.
+    """
     try:
         import uvicorn
 
@@ -45,29 +62,21 @@ def serve(
             raise
         raise MissingExtraError("The explorer", "explore") from error
 
-    own = is_loopback(host)
-    token = "" if own else secrets.token_urlsafe(24)
-    listening = listen(host, port)
-    with listening:
-        called = socket.gethostname() if not own else ""
-        app = make_app(
-            collection, token=token, hosts=[host, called, f"{called}.local"] if called else [host], ahead=True
-        )
-        config = uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            loop="asyncio",
-            lifespan="on",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            h11_max_incomplete_event_size=LONGEST_HEAD,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=2,
-        )
-        announce(address(host, listening.getsockname()[1], token))
-        uvicorn.Server(config).run(sockets=[listening])
+    config = uvicorn.Config(
+        make_app(collection, token=token, hosts=hosts, ahead=True),
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_level="warning",
+        log_config=None,  # its own would close the log files of whoever runs this in a notebook
+        access_log=False,
+        server_header=False,
+        h11_max_incomplete_event_size=LONGEST_HEAD,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=2,
+    )
+    return uvicorn.Server(config)
 
 
 def is_loopback(host: str) -> bool:
