@@ -100,17 +100,17 @@ def test_the_best_of_fewer_than_k_are_all() -> None:
     assert similarity.best(np.ones(3, np.float32), 0).tolist() == []
 
 
-def test_the_best_of_each_group_come_in_the_groups_order_and_none_last() -> None:
-    groups = [None, "kanto", "johto", None, "kanto", "", "johto", "kanto"]
+def test_the_best_of_each_group_come_in_the_groups_order() -> None:
+    groups = np.asarray([3, 0, 1, 3, 0, 2, 1, 0], np.int32)
     scores = np.asarray([9, 1, 5, 8, 3, 0, 5, 3], np.float32)
     found = similarity.best_in_groups(scores, groups, 2)
     assert [(group, positions.tolist()) for group, positions in found] == [
-        ("kanto", [4, 7]),
-        ("johto", [2, 6]),
-        ("", [5]),
-        (None, [0, 3]),
+        (0, [4, 7]),
+        (1, [2, 6]),
+        (2, [5]),
+        (3, [0, 3]),
     ]
-    assert similarity.best_in_groups(np.empty(0, np.float32), [], 2) == []
+    assert similarity.best_in_groups(np.empty(0, np.float32), np.empty(0, np.int32), 2) == []
 
 
 # ── all pairs ───────────────────────────────────────────────────────────────────────────────────────

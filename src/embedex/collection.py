@@ -208,7 +208,7 @@ class Collection:
         Raises:
             UnknownRecordError: there is none, or several of that name.
         """
-        return self._holdings.item(selection.find(query, self._holdings.index.ids, self._holdings.index.names))
+        return self._holdings.item(self._holdings.find(query))
 
     def record(self, query: str) -> Record:
         """The record of that id or name.
@@ -216,7 +216,7 @@ class Collection:
         Raises:
             UnknownRecordError: there is none, or several of that name.
         """
-        row = selection.find(query, self._holdings.index.ids, self._holdings.index.names)
+        row = self._holdings.find(query)
         return next(self._holdings.store.read_records(self._holdings.index, [row]))
 
     def tokens(self, *, fetch: bool = True, progress: Progress | None = None) -> TokenReport:

@@ -33,21 +33,42 @@ Weights = Mapping[str, float] | str
 """Weights of fields, by what `embedex.attribution.fields_called` takes; or the name they are kept under."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Compared:
     """What a question compares: vectors or places, of the records that have them.
 
     Attributes:
         rows: int64, shape (m,): the records, ascending.
-        vectors: float32, shape (m, d): ready to be multiplied; or coordinates of a map.
+        plain: float32, shape (m, d): vectors before they are centred, if they are to be; or coordinates of a map.
         basis: without its count of records.
         fidelity: of a map, how far each place can be believed.
+        centring: how the vectors are centred; None leaves them as they are.
     """
 
     rows: NDArray[np.int64]
-    vectors: NDArray[np.float32]
+    plain: NDArray[np.float32]
     basis: Callable[[int], Basis]
     fidelity: Fidelity | None = None
+    centring: similarity.Centring | None = None
+
+    @cached_property
+    def vectors(self) -> NDArray[np.float32]:
+        """All of them ready to be multiplied, float32, shape (m, d); centred ones are a second copy, which is kept."""
+        if self.centring is None:
+            return self.plain
+        return similarity.centre(self.plain, self.centring.mean, self.centring.without)
+
+    def at(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Some of `vectors`, shape (p, d), without making all of them."""
+        if self.centring is None:
+            return self.plain[positions]
+        return similarity.centre(self.plain[positions], self.centring.mean, self.centring.without)
+
+    def scores(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The product of a vector with each of `vectors`, shape (m,), without making all of them."""
+        if self.centring is None:
+            return self.plain @ vector
+        return similarity.centred_scores(self.plain, self.centring, vector)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +137,24 @@ class Holdings:
     def __len__(self) -> int:
         return len(self.index.ids)
 
-    @cached_property
+    @property
     def rows(self) -> dict[str, int]:
         """Each record's row, by its id."""
-        return {record_id: row for row, record_id in enumerate(self.index.ids)}
+        return self.index.rows
 
-    @cached_property
+    @property
     def group_ranks(self) -> dict[str | None, int]:
         """Each group's place in the order in which groups appear in the collection; records without one come last."""
-        return {group: rank for rank, group in enumerate([*self.index.group_names, None])}
+        return self.index.group_ranks
+
+    def find(self, query: str) -> int:
+        """The row of the record that a person means; see `embedex.selection.find`. An id is found at once.
+
+        Raises:
+            UnknownRecordError: there is none, or there are several of that name.
+        """
+        row = self.rows.get(query)
+        return selection.find(query, self.index.ids, self.index.names) if row is None else row
 
     def item(self, row: int) -> Item:
         """A record as results name it."""
@@ -318,11 +348,22 @@ class Holdings:
                 f"Weights of fields are for texts, not for --by {by}.",
                 cure="Fit a map with them: embedex map" if by == "map" else "Leave them out.",
             )
-        key = (by, centred, map_name, image_weight, tuple((chosen or {}).items()), remove_top)
+        return self._kept(by, centred, map_name, image_weight, chosen, remove_top)
+
+    def _kept(
+        self,
+        by: By,
+        centred: bool,
+        map_name: str,
+        image_weight: float | None,
+        weights: Mapping[str, float] | None,
+        remove_top: int,
+    ) -> Compared:
+        key = (by, centred, map_name, image_weight, tuple((weights or {}).items()), remove_top)
         if key not in self._ready:
-            if chosen:  # one set of weights at a time: whoever turns a slider asks with very many
+            if weights:  # one set of weights at a time: whoever turns a slider asks with very many
                 self._ready = {each: found for each, found in self._ready.items() if each[4] in ((), key[4])}
-            self._ready[key] = self._prepare(by, centred, map_name, image_weight, chosen, remove_top)
+            self._ready[key] = self._prepare(by, centred, map_name, image_weight, weights, remove_top)
         return self._ready[key]
 
     def _prepare(
@@ -348,6 +389,8 @@ class Holdings:
             return Compared(rows[order], a_map.coordinates[order], map_basis, measured)
         if by == "fused" and not any(self.index.pictures):  # told before a text that is not embedded either
             raise self.not_embedded("image")
+        if centred and by != "fused":
+            return self._centred(self._kept(by, False, "", None, weights, 0), remove_top)
         parts = [
             self.embeddings(name) if weights is None or name == "image" else self.weighted(weights)
             for name in files_of(by)
@@ -357,10 +400,7 @@ class Holdings:
         for part in parts:
             vectors = part.vectors
             if centred and len(vectors):
-                main = self.index.main[part.rows]
-                usual = vectors[main if main.any() else slice(None)]
-                mean = usual.mean(axis=0, dtype=np.float64).astype(np.float32)
-                vectors = similarity.centre(vectors, mean, removed_directions(usual, mean, remove_top))
+                vectors = similarity.centre(vectors, *self._middle(part.rows, vectors, remove_top))
             sides.append(vectors[np.searchsorted(part.rows, rows)] if len(parts) > 1 else vectors)
         encoder = " + ".join(part.description.name for part in parts)
         measure: Measure = "centred cosine" if centred else "cosine"
@@ -386,6 +426,30 @@ class Holdings:
 
         return Compared(rows, vectors, basis)
 
+    def _centred(self, plain: Compared, remove_top: int) -> Compared:
+        """The same vectors, centred; they are not copied."""
+
+        def basis(count: int) -> Basis:
+            told = plain.basis(count)
+            note = " · ".join(each for each in (removal_note(remove_top), told.note) if each)
+            return replace(told, measure="centred cosine", note=note)
+
+        if not len(plain.rows):
+            return replace(plain, basis=basis)
+        middle = self._middle(plain.rows, plain.plain, remove_top)
+        return replace(plain, basis=basis, centring=similarity.centring(plain.plain, *middle))
+
+    def _middle(
+        self, rows: NDArray[np.int64], vectors: NDArray[np.float32], remove_top: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """The mean of the records that are compared by default, and the directions in which they differ most."""
+        import numpy as np
+
+        main = self.index.main[rows]
+        usual = vectors if main.all() or not main.any() else vectors[main]
+        mean = usual.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return mean, removed_directions(usual, mean, remove_top)
+
     def scale(self, compared: Compared, by: By, everything: bool) -> Scale:
         """What scores of `compared` are calibrated by; kept for the next question."""
         import numpy as np
@@ -397,15 +461,13 @@ class Holdings:
             if len(positions) < 2:
                 raise InputError("To calibrate takes at least two records that are compared.")
             vectors = compared.vectors[positions]
-            ranks = self.group_ranks
-            groups = [ranks[self.index.groups[row]] for row in compared.rows[positions]]
             self._calibrated[everything] = (
                 compared,
                 Scale(
                     positions,
                     calibration.distribution(vectors),
                     calibration.neighbourhoods(vectors),
-                    np.asarray(groups, np.int64),
+                    self.index.group_numbers[compared.rows[positions]].astype(np.int64),
                 ),
             )
         return self._calibrated[everything][1]

@@ -8,6 +8,7 @@ share.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,24 @@ BLOCK_BYTES = 64 * 2**20
 
 SORTED_AT_ONCE = 2**20
 """How many scores of a block have their positions sorted at once."""
+
+NO_DIRECTION = 1e-6
+"""Below so much, which is rounding noise, a difference of two unit vectors has no direction worth the name."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Centring:
+    """How vectors are centred, so that none of them has to be kept a second time.
+
+    Attributes:
+        mean: float32, shape (d,): what is subtracted.
+        lengths: float32, shape (n,): what is left of each, by which it is brought back to unit length.
+        without: float32, shape (d, c): directions that are taken away, or None.
+    """
+
+    mean: NDArray[np.float32]
+    lengths: NDArray[np.float32]
+    without: NDArray[np.float32] | None = None
 
 
 def centre(
@@ -35,13 +54,62 @@ def centre(
     """
     import numpy as np
 
+    moved = _moved(vectors, mean, without)
+    lengths = np.linalg.norm(moved, axis=1)
+    moved[lengths <= NO_DIRECTION] = 0
+    centred: NDArray[np.float32] = np.divide(
+        moved, lengths[:, None], out=moved, where=lengths[:, None] > NO_DIRECTION
+    )
+    return centred
+
+
+def centring(
+    vectors: NDArray[np.float32], mean: NDArray[np.float32], without: NDArray[np.float32] | None = None
+) -> Centring:
+    """What `centred_scores` needs; arguments are those of `centre`."""
+    import numpy as np
+
+    lengths = np.empty(len(vectors), np.float32)
+    step = max(1, BLOCK_BYTES // (4 * max(1, vectors.shape[1])))
+    for start in range(0, len(vectors), step):
+        part = slice(start, start + step)
+        lengths[part] = np.linalg.norm(_moved(vectors[part], mean, without), axis=1)
+    return Centring(mean, lengths, without)
+
+
+def centred_scores(
+    vectors: NDArray[np.float32], centring: Centring, vector: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The scores of a vector with all vectors as `centre` would leave them, without that second copy of them all.
+
+    ``(v - mean) / length`` times q is ``(v q - mean q) / length``; but for rounding it is the same.
+
+    Args:
+        vectors: as they were before, shape (n, d).
+        centring: theirs.
+        vector: shape (d,): what they are compared with, centred already where it is to be.
+
+    Returns:
+        Shape (n,).
+    """
+    import numpy as np
+
+    if centring.without is not None:
+        vector = vector - centring.without @ (centring.without.T @ vector)
+    scores = vectors @ vector
+    scores -= centring.mean @ vector
+    known = centring.lengths > NO_DIRECTION
+    scores[~known] = 0
+    return np.divide(scores, centring.lengths, out=scores, where=known)
+
+
+def _moved(
+    vectors: NDArray[np.float32], mean: NDArray[np.float32], without: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
     moved = vectors - mean
     if without is not None:
         moved -= (moved @ without) @ without.T
-    lengths = np.linalg.norm(moved, axis=1, keepdims=True)
-    # Below rounding noise a difference has no direction worth the name.
-    centred: NDArray[np.float32] = np.divide(moved, lengths, out=np.zeros_like(moved), where=lengths > 1e-6)
-    return centred
+    return moved
 
 
 def top_directions(vectors: NDArray[np.float32], mean: NDArray[np.float32], count: int) -> NDArray[np.float32]:
@@ -138,25 +206,24 @@ def best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
 
 
 def best_in_groups(
-    scores: NDArray[np.float32], groups: Sequence[str | None], k: int
-) -> list[tuple[str | None, NDArray[np.int64]]]:
-    """For each group, in the order in which groups appear, the positions of its k highest scores.
+    scores: NDArray[np.float32], groups: NDArray[np.int32], k: int
+) -> list[tuple[int, NDArray[np.int64]]]:
+    """For each group, the lowest number first, the positions of its k highest scores.
 
     Args:
         scores: shape (n,).
-        groups: n labels; None is a group of its own, and comes last.
+        groups: shape (n,): the number of each one's group.
         k: how many of each.
     """
     import numpy as np
 
-    members: dict[str | None, list[int]] = {}
-    for position, group in enumerate(groups):
-        members.setdefault(group, []).append(position)
-    result: list[tuple[str | None, NDArray[np.int64]]] = []
-    for group, positions in sorted(members.items(), key=lambda each: each[0] is None):
-        place = np.asarray(positions, np.int64)
-        result.append((group, place[best(scores[place], k)]))
-    return result
+    order = np.argsort(groups, kind="stable")
+    numbers, starts = np.unique(groups[order], return_index=True)
+    members = np.split(order, starts[1:]) if len(numbers) else []
+    return [
+        (number, positions[best(scores[positions], k)])
+        for number, positions in zip(numbers.tolist(), members, strict=True)
+    ]
 
 
 def blocks(vectors: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:

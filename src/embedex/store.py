@@ -27,6 +27,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -61,6 +62,10 @@ WEIGHTS = "weights"
 ROW_GROUP = 1 << 16
 """Rows of a Parquet file that are written, and may be read, at once."""
 
+BUFFER = 2**20
+READ_AT_ONCE = 2**13
+"""Bytes of a file, and rows of vectors, that are in memory while they are read."""
+
 _METADATA = b"embedex"
 _PARTS = ("id", "content_hash", "path", "embedding")
 
@@ -94,7 +99,7 @@ class Manifest:
     schema: int = SCHEMA
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Index:
     """One entry a record, in the order of ``records.jsonl``; all lists have the same length.
 
@@ -119,10 +124,27 @@ class Index:
     checksums: NDArray[np.int64]
     records_sha256: str
 
-    @property
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """Each record's row, by its id."""
+        return {record_id: row for row, record_id in enumerate(self.ids)}
+
+    @cached_property
     def group_names(self) -> list[str]:
         """Each group once, in the order in which groups appear."""
-        return list(dict.fromkeys(group for group in self.groups if group is not None))
+        return [group for group in dict.fromkeys(self.groups) if group is not None]
+
+    @cached_property
+    def group_ranks(self) -> dict[str | None, int]:
+        """Each group's place in `group_names`; records without one come last."""
+        return {group: rank for rank, group in enumerate([*self.group_names, None])}
+
+    @cached_property
+    def group_numbers(self) -> NDArray[np.int32]:
+        """Each record's place in `group_ranks`; int32, shape (n,)."""
+        import numpy as np
+
+        return np.fromiter(map(self.group_ranks.__getitem__, self.groups), np.int32, len(self.groups))
 
 
 @dataclass(frozen=True, slots=True)
@@ -506,11 +528,31 @@ class Store:
         path = self._embedding_path(name)
         if not path.exists():
             return None
-        table, metadata = self._read(path, ("id", "content_hash", "embedding"), ("encoder", "made_from"))
-        rows, vectors = _vectors(table["embedding"])
-        description = _description(path, metadata)
-        ids, hashes = table["id"].to_pylist(), table["content_hash"].to_pylist()
-        return Embeddings(ids, hashes, rows, vectors, description, metadata["made_from"])
+        import numpy as np
+        import pyarrow as pa
+
+        ids: list[str] = []
+        hashes: list[str | None] = []
+        rows: list[NDArray[np.int64]] = []
+        with self._opened(path) as file:
+            columns = ("id", "content_hash", "embedding")
+            metadata = _metadata(file, columns, ("encoder", "made_from"))
+            description = _description(path, metadata)
+            # Few rows at a time into one array, so that the vectors are never there twice. What stays empty at its
+            # end, where records have no vector, takes no memory.
+            vectors, filled = np.empty((file.metadata.num_rows, description.dimension), np.float32), 0
+            for batch in file.iter_batches(READ_AT_ONCE, columns=columns):
+                table = pa.table(batch)
+                found, some = _vectors(table["embedding"])
+                vectors[filled : filled + len(some)] = some
+                rows.append(found + len(ids))
+                filled += len(some)
+                ids += table["id"].to_pylist()
+                hashes += table["content_hash"].to_pylist()
+                del batch, table, some
+        pa.default_memory_pool().release_unused()
+        at = np.concatenate([np.empty(0, np.int64), *rows])
+        return Embeddings(ids, hashes, at, vectors[:filled], description, metadata["made_from"])
 
     def read_vectors(
         self, name: str, description: EncoderDescription
@@ -827,7 +869,8 @@ class Store:
         import pyarrow.parquet as pq
 
         try:
-            with pq.ParquetFile(path) as file:  # read_table would import pandas
+            # read_table would import pandas. A file is read as it is decoded, not fetched ahead: it is on the disk.
+            with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER) as file:
                 yield file
         except FileNotFoundError:
             raise CollectionError(

@@ -26,9 +26,7 @@ def order(rows: NDArray[np.int64], index: Index) -> NDArray[np.int64]:
     """
     import numpy as np
 
-    ranks = {group: rank for rank, group in enumerate([*index.group_names, None])}
-    labels = np.fromiter((ranks[index.groups[row]] for row in rows.tolist()), np.int64, len(rows))
-    sequence: NDArray[np.int64] = np.argsort(labels, kind="stable")
+    sequence: NDArray[np.int64] = np.argsort(index.group_numbers[rows], kind="stable")
     return sequence[index.main[rows[sequence]]]
 
 

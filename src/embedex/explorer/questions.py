@@ -48,10 +48,10 @@ class Questions:
         self._conditions: Conditions | None = None
         self._spreads: tuple[float, float] | None = None
 
-    @cached_property
+    @property
     def rows(self) -> dict[str, int]:
         """Each record's row, by its id."""
-        return {record_id: row for row, record_id in enumerate(self.index.ids)}
+        return self.index.rows
 
     # --- records ----------------------------------------------------------------------------------------------
 
@@ -131,11 +131,8 @@ class Questions:
         main[at] = False
         chosen = np.flatnonzero(main)
         if per_group:
-            labels = [self.index.groups[each] for each in rows[chosen].tolist()]
-            ranks = {group: place for place, group in enumerate(dict.fromkeys(self.index.groups))}
-            of_groups = similarity.best_in_groups(scores[chosen], labels, k)
-            ordered = sorted(of_groups, key=lambda each: (each[0] is None, ranks[each[0]]))
-            ranked = [places for _, places in ordered]
+            of_groups = similarity.best_in_groups(scores[chosen], self.index.group_numbers[rows[chosen]], k)
+            ranked = [places for _, places in of_groups]
         else:
             ranked = [similarity.best(scores[chosen], k)]
         hits = [

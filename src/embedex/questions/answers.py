@@ -68,7 +68,7 @@ def ask(
         compared = holdings.compared(
             "image" if against == "pictures" else "text", centred is not False, "", None, weights, top
         )
-        rows, scores = compared.rows, compared.vectors @ vector
+        rows, scores = compared.rows, compared.scores(vector)
         notes.append(compared.basis(0).note)
     chosen = np.flatnonzero(allowed[rows])
     without = int(allowed.sum()) - len(chosen)

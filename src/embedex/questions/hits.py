@@ -28,10 +28,7 @@ def ranked(
     """The k rows of highest (or `lowest`) value, overall or in each group, best first."""
     order = -values if lowest else values
     if per_group:
-        labels = [holdings.index.groups[row] for row in rows]
-        ranks = holdings.group_ranks
-        of_groups = similarity.best_in_groups(order, labels, k)
-        places = [positions for _, positions in sorted(of_groups, key=lambda each: ranks[each[0]])]
+        places = [found for _, found in similarity.best_in_groups(order, holdings.index.group_numbers[rows], k)]
     else:
         places = [similarity.best(order, k)]
     hits = []

@@ -38,7 +38,7 @@ def similar(
     at_least_one(k, "k")
     terms: list[tuple[int, int | str]] = []
     ids, names = holdings.index.ids, holdings.index.names
-    known = bool(selection.rows(query, ids, names))
+    known = query in holdings.rows or bool(selection.rows(query, ids, names))
     if not known and len(arithmetic.parts(query)) == 1 and (apart := arithmetic.spaced(query, ids, names)):
         raise arithmetic.needs_spaces(query, apart)
     if not known and len(arithmetic.parts(query)) > 1:
@@ -48,7 +48,7 @@ def similar(
     compared = holdings.compared(
         by, centred is not False, map_name, image_weight, weights, removable(remove_top, by, centred)
     )
-    asked = [term for _, term in terms if isinstance(term, int)] if terms else [selection.find(query, ids, names)]
+    asked = [term for _, term in terms if isinstance(term, int)] if terms else [holdings.find(query)]
     positions = np.searchsorted(compared.rows, asked)
     for row, position in zip(asked, positions.tolist(), strict=True):
         if position == len(compared.rows) or compared.rows[position] != row:
@@ -61,11 +61,11 @@ def similar(
     if compared.fidelity and compared.fidelity.doubted[positions[0]]:
         place = f"the place of {holdings.index.names[asked[0]]} is not to be believed"
         basis = noted(basis, f"{place}: {compared.fidelity.told(int(positions[0]))}")
-    vector = compared.vectors[positions[0]] if not terms else np.empty(0, np.float32)
+    vector = compared.at(positions[:1])[0] if not terms else np.empty(0, np.float32)
     if terms:
         spoken = [term for _, term in terms if isinstance(term, str)]
         said, notes = encode_words(holdings, spoken, by, encoder)
-        record, word = iter(compared.vectors[positions]), iter(said)
+        record, word = iter(compared.at(positions)), iter(said)
         vector = arithmetic.total(
             np.stack([next(record if isinstance(term, int) else word) for _, term in terms]),
             [sign for sign, _ in terms],
@@ -75,12 +75,12 @@ def similar(
     if by == "map":
         values = projection.map_distances(compared.vectors, int(positions[0]))[chosen]
     else:
-        values = compared.vectors[chosen] @ vector
+        values = compared.scores(vector)[chosen]
     hits = ranked(holdings, compared.rows[chosen], values, k, per_group, basis.measure, lowest=by == "map")
     told = None
     if calibrate:
         scale = holdings.scale(compared, by, everything)
-        scores = compared.vectors[scale.positions] @ vector
+        scores = compared.scores(vector)[scale.positions]
         scores[np.isin(scale.positions, positions)] = np.nan
         mutual = calibration.mutual(scores, scale.near)
         hits, told = calibrated(holdings, hits, compared, scale, calibration.z_scores(scores, scale.groups), mutual)

@@ -27,7 +27,7 @@ def why(
     """Why two records are close, by their fields."""
     import numpy as np
 
-    rows = [selection.find(query, holdings.index.ids, holdings.index.names) for query in (one, other)]
+    rows = [holdings.find(query) for query in (one, other)]
     if rows[0] == rows[1]:
         raise InputError(
             f"{one!r} and {other!r} are one record, {holdings.index.ids[rows[0]]}.",
