@@ -159,9 +159,7 @@ async def measured(name: str, folder: Path, clients: int, seconds: float) -> Non
         server.end()
 
 
-async def once(
-    visitor: Visitor, server: Server, count: int, embedded: dict[str, int]
-) -> None:
+async def once(visitor: Visitor, server: Server, count: int, embedded: dict[str, int]) -> None:
     """Each kind of question, for the first time, and what the server holds afterwards."""
     asked = {"fields": "fields", "a number of each record": "values/data?path=size", "a condition": WHERE}
     if "text" in embedded:

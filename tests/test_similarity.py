@@ -132,6 +132,82 @@ def test_a_median_leaves_the_record_itself_out(count: int, block_rows: int, monk
     np.testing.assert_allclose(medians, brute_medians(vectors), atol=1e-6)
 
 
+@pytest.mark.parametrize("sample", [1, 2, 5, 6, 40])
+@pytest.mark.parametrize("block_rows", [3, 1000])
+def test_a_median_among_some_leaves_the_record_itself_out(
+    sample: int, block_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(similarity, "BLOCK_BYTES", 4 * sample * block_rows)
+    vectors, random = unit(40), np.random.default_rng(1)
+    among = np.sort(random.choice(40, sample, replace=False))
+    of = random.permutation(40)[:30]
+    found = similarity.medians_among(vectors, of, among)
+    for position, median in zip(of.tolist(), found.tolist(), strict=True):
+        others = [other for other in among.tolist() if other != position]
+        if others:
+            assert median == pytest.approx(np.median(vectors[others] @ vectors[position]), abs=1e-6)
+        else:
+            assert np.isnan(median)
+
+
+def crowd(count: int, seed: int = 0) -> NDArray[np.float32]:
+    """Vectors in clusters, with a few that belong to none."""
+    random = np.random.default_rng(seed)
+    middles = random.normal(size=(6, 24)) + 1
+    vectors = middles[random.integers(6, size=count)] + random.normal(size=(count, 24)) / 2
+    vectors[:: count // 20] = random.normal(size=(len(vectors[:: count // 20]), 24))
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_the_lowest_medians_of_many_are_the_exact_ones(grouped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, k = crowd(3000), 5
+    groups = (np.arange(3000) % 4).astype(np.int32) if grouped else None
+    monkeypatch.setattr(similarity, "SAMPLES", (128, 512))
+    monkeypatch.setattr(similarity, "CANDIDATES", 80)
+    exact = similarity.medians(vectors)
+    found = similarity.lowest_medians(vectors, k, groups)
+    known = np.isfinite(found.medians)
+    assert known.sum() == 80
+    np.testing.assert_allclose(found.medians[known], exact[known], atol=1e-6)
+    for group in range(4 if grouped else 1):
+        members = np.flatnonzero(groups == group) if groups is not None else np.arange(3000)
+        expected = members[np.argsort(exact[members], kind="stable")[:k]]
+        assert members[np.argsort(found.medians[members], kind="stable")[:k]].tolist() == expected.tolist()
+    assert found.sample == 512
+
+
+def test_the_error_of_a_sample_is_what_it_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = crowd(2000)
+    monkeypatch.setattr(similarity, "SAMPLES", (64, 256))
+    monkeypatch.setattr(similarity, "CHECKED", 2000)
+    found = similarity.lowest_medians(vectors, 3)
+    sample = np.sort(np.random.default_rng(0).permutation(2000)[:256])
+    off = similarity.medians(vectors) - similarity.medians_among(vectors, np.arange(2000), sample)
+    assert found.error == pytest.approx(float(np.sqrt(np.mean(off**2))), rel=1e-3)
+    assert 0.001 < found.error < 0.05
+
+
+def test_of_few_records_all_medians_are_exact() -> None:
+    found = similarity.lowest_medians(unit(30), 3)
+    np.testing.assert_array_equal(found.medians, similarity.medians(unit(30)))
+    assert (found.sample, found.error) == (0, 0)
+
+
+def test_centred_scores_are_those_of_centred_vectors() -> None:
+    vectors = unit(50)
+    vectors[7] = vectors.mean(axis=0)
+    mean = vectors[7].copy()
+    for without in (None, similarity.top_directions(vectors, mean, 2)):
+        centred = similarity.centre(vectors, mean, without)
+        centring = similarity.centring(vectors, mean, without)
+        for vector in (centred[3], unit(1, seed=9)[0]):  # one of them, and words that are not centred
+            scores = similarity.centred_scores(vectors, centring, vector)
+            np.testing.assert_allclose(scores, centred @ vector, atol=2e-6)
+            assert scores.dtype == np.float32
+            assert scores[7] == 0
+
+
 def test_a_record_that_is_alone_has_no_median() -> None:
     assert np.isnan(similarity.medians(unit(1))).tolist() == [True]
     assert similarity.medians(unit(0)).shape == (0,)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedex import calibration, creation, projection, selection, tokens, vectors
+from embedex import calibration, creation, projection, tokens, vectors
 from embedex.clusters import Method as ClusterMethod
 from embedex.encoders import features
 from embedex.encoders.base import Encoder, EncoderDescription, Setting

@@ -262,19 +262,32 @@ class Holdings:
             CollectionError: there is none, or none of that name, or several of other names and no name.
         """
         name = self._map_name(name)
+        placed, parameters = self._places(name)
+        items = self.items(placed.rows)
+        basis = placed.basis(len(items))
+        return Map(name, items, placed.plain, parameters, int(parameters["missing"]), basis, placed.fidelity)
+
+    def _places(self, name: str) -> tuple[Compared, dict[str, str | int | float]]:
+        """The places of a map, in its order, of the records that are still there; and how it was fitted."""
+        import numpy as np
+
         stored = self.store.read_map(name)
         if stored is None:
             raise CollectionError(f"There is no map {name!r}.", allowed=f"There are: {', '.join(self.maps) or 'none'}")
-        here = [position for position, record_id in enumerate(stored.ids) if record_id in self.rows]
-        rows = [self.rows[stored.ids[position]] for position in here]
-        parameters = stored.parameters
+        coordinates, measured, parameters = stored.coordinates, stored.fidelity, stored.parameters
+        rows = np.arange(len(self))
+        if stored.ids != self.index.ids:
+            here = [position for position, record_id in enumerate(stored.ids) if record_id in self.rows]
+            rows = np.asarray([self.rows[stored.ids[position]] for position in here], np.int64)
+            coordinates, measured = coordinates[here], measured and measured.part(here)
         fresh = stored.made_from == self.store.digest(files_of(parameters["by"]))
         note = "" if fresh else f"the embeddings have changed since this map was fitted: run embedex map {self.folder}"
         encoder = f"{parameters['method']} of {parameters['encoder']}"
-        basis = Basis(self.title, "map", encoder, "distance", len(rows), note)
-        items = [self.item(row) for row in rows]
-        measured = stored.fidelity and stored.fidelity.part(here)
-        return Map(name, items, stored.coordinates[here], parameters, int(parameters["missing"]), basis, measured)
+
+        def basis(count: int) -> Basis:
+            return Basis(self.title, "map", encoder, "distance", count, note)
+
+        return Compared(rows, coordinates, basis, measured), parameters
 
     def _map_name(self, name: str) -> str:
         names = self.maps
@@ -348,7 +361,7 @@ class Holdings:
                 f"Weights of fields are for texts, not for --by {by}.",
                 cure="Fit a map with them: embedex map" if by == "map" else "Leave them out.",
             )
-        return self._kept(by, centred, map_name, image_weight, chosen, remove_top)
+        return self._kept(by, centred and by != "map", map_name, image_weight, chosen, remove_top)
 
     def _kept(
         self,
@@ -378,15 +391,10 @@ class Holdings:
         import numpy as np
 
         if by == "map":
-            a_map = self.read_map(map_name)
-            rows = np.asarray([self.rows[item.id] for item in a_map.items], np.int64)
-            order = np.argsort(rows)
-
-            def map_basis(count: int) -> Basis:
-                return replace(a_map.basis, count=count)
-
-            measured = a_map.fidelity and a_map.fidelity.part(order)
-            return Compared(rows[order], a_map.coordinates[order], map_basis, measured)
+            places, _ = self._places(self._map_name(map_name))
+            order = np.argsort(places.rows)
+            measured = places.fidelity and places.fidelity.part(order)
+            return replace(places, rows=places.rows[order], plain=places.plain[order], fidelity=measured)
         if by == "fused" and not any(self.index.pictures):  # told before a text that is not embedded either
             raise self.not_embedded("image")
         if centred and by != "fused":

@@ -147,9 +147,20 @@ def map_distances(coordinates: NDArray[np.float32], row: int) -> NDArray[np.floa
 
 def median_distances(coordinates: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each record's median distance to all others in the map; shape (n,). NaN for a record that is alone."""
+    return similarity.medians(coordinates, distances)
+
+
+def nearness(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The distances, negative: the highest is the nearest."""
+    return -distances(some, others)
+
+
+def distances(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Euclidean distances between places: shapes (a, d) and (b, d) give (a, b)."""
     import numpy as np
 
-    result = np.full(len(coordinates), np.nan, np.float32)
-    for row in range(len(coordinates) if len(coordinates) > 1 else 0):
-        result[row] = np.median(np.delete(map_distances(coordinates, row), row))
-    return result
+    # Differences, not squares of places: a place far from the origin would lose what lies below 0.0005.
+    squared = np.zeros((len(some), len(others)), np.float32)
+    for axis in range(some.shape[1]):
+        squared += np.square(some[:, axis, None] - others[:, axis])
+    return np.sqrt(squared, out=squared)

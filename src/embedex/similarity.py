@@ -7,7 +7,7 @@ share.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,25 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Score = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
+    """What two sets of vectors are compared by: shapes (a, d) and (b, d) give a new array of shape (a, b)."""
+
 BLOCK_BYTES = 64 * 2**20
 """Size of a block of scores in memory."""
 
 SORTED_AT_ONCE = 2**20
 """How many scores of a block have their positions sorted at once."""
+
+EXACT_RECORDS = 20_000
+"""Of so many records all medians are exact; of more, samples tell which may be the lowest."""
+
+SAMPLES = (512, 8_192)
+CANDIDATES = 128
+CHECKED = 32
+"""For the lowest medians of more: records in both samples, exact medians, and those of them that tell the error."""
+
+MOVED_AT_ONCE = 2**20
+"""How many numbers of vectors are centred at once where only their lengths are kept."""
 
 NO_DIRECTION = 1e-6
 """Below so much, which is rounding noise, a difference of two unit vectors has no direction worth the name."""
@@ -40,6 +54,11 @@ class Centring:
     without: NDArray[np.float32] | None = None
 
 
+def dot(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The cosines of unit vectors: shapes (a, d) and (b, d) give (a, b)."""
+    return some @ others.T
+
+
 def centre(
     vectors: NDArray[np.float32], mean: NDArray[np.float32], without: NDArray[np.float32] | None = None
 ) -> NDArray[np.float32]:
@@ -57,9 +76,7 @@ def centre(
     moved = _moved(vectors, mean, without)
     lengths = np.linalg.norm(moved, axis=1)
     moved[lengths <= NO_DIRECTION] = 0
-    centred: NDArray[np.float32] = np.divide(
-        moved, lengths[:, None], out=moved, where=lengths[:, None] > NO_DIRECTION
-    )
+    centred: NDArray[np.float32] = np.divide(moved, lengths[:, None], out=moved, where=lengths[:, None] > NO_DIRECTION)
     return centred
 
 
@@ -70,7 +87,7 @@ def centring(
     import numpy as np
 
     lengths = np.empty(len(vectors), np.float32)
-    step = max(1, BLOCK_BYTES // (4 * max(1, vectors.shape[1])))
+    step = max(1, MOVED_AT_ONCE // max(1, vectors.shape[1]))
     for start in range(0, len(vectors), step):
         part = slice(start, start + step)
         lengths[part] = np.linalg.norm(_moved(vectors[part], mean, without), axis=1)
@@ -217,7 +234,8 @@ def best_in_groups(
     """
     import numpy as np
 
-    order = np.argsort(groups, kind="stable")
+    few = len(groups) == 0 or int(groups.max()) < 2**16
+    order = np.argsort(groups.astype(np.uint16) if few else groups, kind="stable")  # by radix, if it can be
     numbers, starts = np.unique(groups[order], return_index=True)
     members = np.split(order, starts[1:]) if len(numbers) else []
     return [
@@ -273,24 +291,118 @@ def nearest(vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], ND
     return positions, best_scores
 
 
-def medians(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+def medians(vectors: NDArray[np.float32], score: Score = dot) -> NDArray[np.float32]:
     """Each record's median similarity to all others, itself left out; shape (n,). NaN for a record that is alone.
 
     Time grows with the square of the records, memory with the records.
     """
     import numpy as np
 
-    count = len(vectors)
-    result = np.full(count, np.nan, np.float32)
-    if count < 2:
+    every = np.arange(len(vectors))
+    return medians_among(vectors, every, every, score)
+
+
+def medians_among(
+    vectors: NDArray[np.float32], of: NDArray[np.int64], among: NDArray[np.int64], score: Score = dot
+) -> NDArray[np.float32]:
+    """The median similarity of some records to some records, themselves left out.
+
+    Args:
+        vectors: shape (n, d).
+        of: positions in `vectors`, shape (m,): whose medians.
+        among: positions in `vectors`, shape (s,), ascending: to whom.
+        score: what is compared.
+
+    Returns:
+        float32, shape (m,); NaN where nobody else is left.
+    """
+    import numpy as np
+
+    count = len(among)
+    result = np.full(len(of), np.nan, np.float32)
+    if count == 0:
         return result
-    lower, upper = 1 + (count - 2) // 2, 1 + (count - 1) // 2  # of n - 1 others, after oneself at the bottom
-    for start, scores in blocks(vectors):
-        rows = np.arange(len(scores))
-        scores[rows, start + rows] = -np.inf
-        scores.partition((lower, upper), axis=1)
-        result[start : start + len(scores)] = (scores[:, lower] + scores[:, upper]) / 2
+    others = vectors if count == len(vectors) else vectors[among]
+    own = np.minimum(np.searchsorted(among, of), count - 1)
+    inside = among[own] == of
+    step = max(1, BLOCK_BYTES // (4 * count))
+    for places, left_out in ((np.flatnonzero(inside), 1), (np.flatnonzero(~inside), 0)):
+        if count == left_out:
+            continue
+        # Of count - left_out others; who is left out stands before them, at the bottom.
+        lower, upper = left_out + (count - left_out - 1) // 2, left_out + (count - left_out) // 2
+        for start in range(0, len(places), step):
+            part = places[start : start + step]
+            scores = score(vectors[of[part]], others)
+            if left_out:
+                scores[np.arange(len(part)), own[part]] = -np.inf
+            scores.partition(upper, axis=1)
+            # To seek two places takes several times as long: the lower is the highest of what stands before the upper.
+            highest = scores[:, upper] if lower == upper else scores[:, left_out:upper].max(axis=1)
+            result[part] = (highest + scores[:, upper]) / 2
     return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LowestMedians:
+    """The records with the lowest median similarity to all others.
+
+    Attributes:
+        medians: float32, shape (n,): the exact ones of those that may be among the lowest, infinite for the rest.
+        sample: how many records told who may be; 0 where all medians are exact.
+        error: by how much a median among the sample is off: the root of the mean square over `CHECKED` records.
+    """
+
+    medians: NDArray[np.float32]
+    sample: int = 0
+    error: float = 0.0
+
+
+def lowest_medians(
+    vectors: NDArray[np.float32],
+    k: int,
+    groups: NDArray[np.int32] | None = None,
+    score: Score = dot,
+    *,
+    seed: int = 0,
+) -> LowestMedians:
+    """The k lowest medians, overall or of each group, found by samples: time grows with the records, not their pairs.
+
+    The records of a sample are drawn with equal chances, and are the same for all. Each record's median among a small
+    one tells the lowest fiftieth; of these, the median among a large one tells the lowest `CANDIDATES`, or twice k
+    of each group if they are more; of these, the median among all others is then computed. So what comes out is exact;
+    but a record whose medians among the samples are far too high would be missed.
+
+    Args:
+        vectors: shape (n, d).
+        k: how many are wanted.
+        groups: shape (n,): the number of each one's group, if the lowest of each group are wanted.
+        score: what is compared.
+        seed: of the samples.
+    """
+    import numpy as np
+
+    count = len(vectors)
+    if count <= SAMPLES[1]:
+        return LowestMedians(medians(vectors, score))
+    random = np.random.default_rng(seed)
+    every, drawn = np.arange(count), random.permutation(count)
+    small, large = np.sort(drawn[: SAMPLES[0]]), np.sort(drawn[: SAMPLES[1]])
+    checked = random.choice(count, min(count, CHECKED), replace=False)
+    numbers = np.zeros(count, np.int32) if groups is None else groups
+    apart = len(np.unique(numbers))
+    exact = max(2 * k, CANDIDATES // apart)
+    many = max(4 * exact, count // (50 * apart))
+
+    def lowest(of: NDArray[np.int64], among: NDArray[np.int64], keep: int) -> NDArray[np.int64]:
+        found = best_in_groups(-medians_among(vectors, of, among, score), numbers[of], keep)
+        return of[np.concatenate([positions for _, positions in found])]
+
+    likely = lowest(lowest(every, small, many), large, exact)
+    result = np.full(count, np.inf, np.float32)
+    result[likely] = medians_among(vectors, likely, every, score)
+    off = medians_among(vectors, checked, every, score) - medians_among(vectors, checked, large, score)
+    return LowestMedians(result, SAMPLES[1], float(np.sqrt(np.mean(np.square(off, dtype=np.float64)))))
 
 
 def pair_square(vectors: NDArray[np.float32], side: int) -> NDArray[np.float32]:

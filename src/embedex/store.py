@@ -452,10 +452,11 @@ class Store:
         pictures = table["picture"].to_pylist()
         if outside := [name for name in pictures if name is not None and Path(name).name != name]:
             raise CollectionError(f"{self.folder / INDEX} names a picture outside the collection: {outside[0]!r}.")
+        groups: dict[str | None, str | None] = {}  # one text for all records of a group
         return Index(
             table["id"].to_pylist(),
             table["name"].to_pylist(),
-            table["group"].to_pylist(),
+            [groups.setdefault(group, group) for group in table["group"].to_pylist()],
             np.asarray(table["main"].to_pylist(), bool),
             pictures,
             table["picture_hash"].to_pylist(),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from embedex import similarity
 from embedex.collection import Collection
 from embedex.errors import InputError
 from embedex.records import JsonPath
@@ -298,8 +299,26 @@ def test_why_without_parts_says_what_to_do(museum: Museum, tmp_path: Path) -> No
 
 
 def test_what_takes_too_long_is_left_to_the_command(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("embedex.explorer.questions.MOST_UNUSUAL", 39)
+    monkeypatch.setattr(similarity, "EXACT_RECORDS", 30)
+    monkeypatch.setattr("embedex.explorer.questions.MOST_UNUSUAL", 6)
+    assert client.get("/api/unusual?k=6").status_code == 200
     assert "embedex unusual" in refused(client.get("/api/unusual?k=7"), 400)["cure"]
+    assert "-k 2 --per-group" in refused(client.get("/api/unusual?k=2&per_group=1"), 400)["cure"]
+
+
+@pytest.mark.parametrize("by", ["text", "image", "fused", "map"])
+@pytest.mark.parametrize("per_group", ["", "&per_group=1"])
+def test_what_is_unusual_among_many_is_the_librarys_too(
+    client: TestClient, collection: Collection, by: Any, per_group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = collection.unusual(k=9, by=by, per_group=bool(per_group)).hits
+    monkeypatch.setattr(similarity, "EXACT_RECORDS", 10)
+    monkeypatch.setattr(similarity, "SAMPLES", (6, 12))
+    told = client.get(f"/api/unusual?k=9&by={by}{per_group}").json()
+    assert "found by medians among 12 of them" in told["caption"]
+    assert [collection.ids[hit["row"]] for hit in told["hits"]] == [hit.item.id for hit in expected]
+    values = [hit["distance"] if by == "map" else hit["score"] for hit in told["hits"]]
+    assert values == pytest.approx([hit.value for hit in expected], abs=1e-5)
 
 
 def test_a_question_fetches_no_model_and_pays_nobody(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

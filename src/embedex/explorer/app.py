@@ -123,16 +123,18 @@ class _Explorer:
         self.questions = Questions(collection)
         self.atlas = thumbnails.Atlas(self.index, self.questions.store.images, collection.folder)
         self.arrays, self.answers = Shelf(ARRAYS_KEPT), Shelf(ANSWERS_KEPT)
-        # A lane of one worker is also what keeps two threads from using the collection at once.
+        # A lane of one worker is also what keeps two threads from using the collection at once; only what is long to
+        # count goes on beside it, on vectors that are ready.
         self.asking = Lane("asking")
         self.reading = Lane("reading", workers=4)
         self.columns = Lane("columns")
+        self.counting = Lane("counting", waiting=64)
         self.conditions = Lane("conditions", waiting=64)
         self.drawing = Lane("drawing")
         self._orders: dict[str, Any] = {}
 
     def close(self) -> None:
-        for lane in (self.asking, self.reading, self.columns, self.conditions, self.drawing):
+        for lane in (self.asking, self.reading, self.columns, self.counting, self.conditions, self.drawing):
             lane.close()
 
     def draw_ahead(self) -> None:
@@ -424,10 +426,16 @@ def _add_questions(app: FastAPI, explorer: _Explorer) -> None:
     ) -> Response:
         name = explorer.on_map(by, map_name)
         key = ("unusual", by, k, per_group, name)
-        return respond(
-            request,
-            await explorer.answer(key, lambda: questions.unusual(k=k, by=by, per_group=per_group, map_name=name)),
-        )
+
+        def make() -> Held:
+            return as_json(questions.unusual(k=k, by=by, per_group=per_group, map_name=name))
+
+        lane = explorer.asking
+        if questions.long and explorer.answers.get(key) is None:
+            # What is compared is made ready where it is kept; only the arithmetic, which takes long, is beside it.
+            await explorer.asking.run(lambda: questions.ready(by))
+            lane = explorer.counting
+        return respond(request, await explorer.kept(explorer.answers, lane, key, make))
 
     @app.get("/api/why")
     async def why(request: Request, row: Row, other: Row) -> Response:

@@ -28,8 +28,8 @@ CONDITION_SECONDS = 2.0
 CONDITION_MEMORY = "2GB"
 """So much it may take, with the table."""
 
-MOST_UNUSUAL = 50_000
-"""Medians of all pairs take half a minute for so many, and whoever asks after that waits."""
+MOST_UNUSUAL = 1_000
+"""Of a million records so many take half a minute."""
 
 LOOKED_AT = 5_000
 """Of a larger collection so many records, evenly spread, say which fields there are."""
@@ -87,6 +87,11 @@ class Questions:
                 memory=CONDITION_MEMORY,
             )
         return self._conditions.where(condition, seconds=CONDITION_SECONDS)
+
+    @property
+    def long(self) -> bool:
+        """Whether medians of so many records take long."""
+        return len(self.index.ids) > similarity.EXACT_RECORDS
 
     # --- likeness ---------------------------------------------------------------------------------------------
 
@@ -149,17 +154,23 @@ class Questions:
         """The records that are least like all others.
 
         Raises:
-            InputError: there are so many records that all pairs of them take too long.
+            InputError: there are many records, and so many of them are asked for that it takes too long.
         """
-        if len(self.index.ids) > MOST_UNUSUAL:
+        shown = k * (len(self.index.group_ranks) if per_group else 1)
+        if self.long and shown > MOST_UNUSUAL:
             raise InputError(
-                f"What is unusual among {len(self.index.ids):,} records takes long.",
-                allowed=f"Here it is told of up to {MOST_UNUSUAL:,}.",
-                cure=f"Run: embedex unusual {self.collection.folder} --by {by}",
+                f"The {shown:,} most unusual of {len(self.index.ids):,} records take long.",
+                allowed=f"Here up to {MOST_UNUSUAL:,} are told; with a lower k they may be few enough.",
+                cure=f"Run: embedex unusual {self.collection.folder} --by {by} -k {k}{' --per-group' * per_group}",
             )
         name = map_name if by == "map" else ""
         found = self.collection.unusual(k=k, by=by, per_group=per_group, map_name=name)
         return {"caption": found.basis.caption(), "hits": self._hits(found.hits)}
+
+    def ready(self, by: By) -> None:
+        """See to it that what `unusual` compares is there, so that it may be asked beside other questions."""
+        if by != "map":  # places are read anew if need be: that takes little
+            self.collection.vectors(by=by)
 
     def why(self, row: int, other: int) -> dict[str, Any]:
         """What each field adds to the score of two records; fields that add nothing are left out."""

@@ -121,16 +121,23 @@ def unusual(
             f"What is unusual takes at least two records; {len(chosen)} is left to compare.",
             cure=holdings.wider(where, everything),
         )
-    vectors = compared.vectors[chosen]
-    medians = projection.median_distances(vectors) if by == "map" else similarity.medians(vectors)
+    vectors = compared.vectors if len(chosen) == len(compared.rows) else compared.vectors[chosen]
     basis = noted(compared.basis(len(chosen)), holdings.without_picture(where, everything, by))
+    if len(chosen) <= similarity.EXACT_RECORDS or calibrate:  # to calibrate, all pairs are looked at anyway
+        medians = projection.median_distances(vectors) if by == "map" else similarity.medians(vectors)
+    else:
+        groups = holdings.index.group_numbers[compared.rows[chosen]] if per_group else None
+        found = similarity.lowest_medians(vectors, k, groups, projection.nearness if by == "map" else similarity.dot)
+        medians = -found.medians if by == "map" else found.medians
+        told = f"found by medians among {found.sample:,} of them, ± {found.error:.1g}; those shown are exact"
+        basis = noted(basis, told)
     hits = ranked(holdings, compared.rows[chosen], medians, k, per_group, basis.measure, lowest=by != "map")
     if compared.fidelity:
         at = np.searchsorted(compared.rows, [holdings.rows[hit.item.id] for hit in hits])
         if doubted := int(compared.fidelity.doubted[at].sum()):
             places = f"{doubted} of these places {'is' if doubted == 1 else 'are'} not to be believed"
             basis = noted(basis, places)
-    told = None
+    worth = None
     if calibrate:
         scale = holdings.scale(compared, by, everything)
         of_all = medians
@@ -138,8 +145,8 @@ def unusual(
             # Medians among the chosen alone are compared with those of their kind: the others' are unknown.
             of_all = np.full(len(scale.positions), np.nan, np.float32)
             of_all[np.searchsorted(scale.positions, chosen)] = medians
-        hits, told = calibrated(holdings, hits, compared, scale, calibration.z_scores(of_all, scale.groups), None)
-    return Unusual(hits, per_group, basis, told)
+        hits, worth = calibrated(holdings, hits, compared, scale, calibration.z_scores(of_all, scale.groups), None)
+    return Unusual(hits, per_group, basis, worth)
 
 
 def pairs(

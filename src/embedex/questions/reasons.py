@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from embedex import attribution, selection, similarity
+from embedex import attribution, similarity
 from embedex import parts as field_parts
 from embedex.documents import text_document, without_fields
 from embedex.encoders import registry
