@@ -1,12 +1,13 @@
 """What `embedex explore` takes: the first view, single interactions, memory, and many visitors at once.
 
-    python benchmarks/explorer.py [DEX ...] [--points 1000000] [--clients 200] [--seconds 30]
+    python benchmarks/explorer.py [DEX ...] [--points 1000000] [--dimensions 256] [--clients 200] [--seconds 30]
 
-For the sample, each collection DEX, and a made-up one with so many points (no embeddings: its arrays are the matter), a
-server is started as a person would. The first view is what the page asks for before it draws: the collection, its
-names, groups, pictures, and the default map. Then 60 interactions one after another, a record with its neighbours, and
-visitors at once, each asking again as soon as it has its answer. Nothing but the server's own time is in the numbers
-besides this script's, which takes a good part of one core. Needs the extra `explore`.
+For the sample, each collection DEX, and a made-up one with so many points, a server is started as a person would. The
+made-up one has a map and embeddings in clusters; `--dimensions 0` leaves the embeddings out. The first view is what the
+page asks for before it draws: the collection, its names, groups, pictures, and the default map. Then come 61
+interactions one after another, a record with its neighbours; each other kind of question for the first time, with the
+server's memory after it; and visitors at once, each asking again as soon as it has its answer. Nothing but the server's
+own time is in the numbers besides this script's, which takes a good part of one core. Needs the extra `explore`.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ def main() -> None:
     begun = time.monotonic()
     exact = similarity.medians(vectors)
     print(
-        f"all pairs of {given.records:,}: {time.monotonic() - begun:.1f} s, medians {exact.min():.4f} to {exact.max():.4f}"
+        f"all pairs of {given.records:,}: {time.monotonic() - begun:.1f} s, "
+        f"medians {exact.min():.4f} to {exact.max():.4f}"
     )
     one, many = np.zeros(given.records, np.int32), (np.arange(given.records) % 20).astype(np.int32)
     for told, groups, ks in (("overall", one, (10, 30, 64)), ("of each of 20 groups", many, (1, 5, 30))):

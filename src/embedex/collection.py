@@ -358,7 +358,9 @@ class Collection:
         """The records with the lowest median similarity to all others (or the highest median distance in the map).
 
         Arguments and errors are those of `similar`; `centred` None does not centre (but with `remove_top` does): what
-        lies far from the common mean is what is asked for here. Calibrated, a percentile says how many of all pairs
+        lies far from the common mean is what is asked for here. Of more than `embedex.similarity.EXACT_RECORDS` records
+        samples tell whose medians may be the lowest, and the note of the basis says so; those that are told are exact.
+        Calibrated, a percentile says how many of all pairs
         score lower than the median, and z how far the median is from the mean of its group's medians.
         """
         return likeness.unusual(

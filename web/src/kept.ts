@@ -8,6 +8,6 @@ export function kept(name: string, value?: string): string | null {
     if (value !== undefined) localStorage.setItem(name, value);
     return localStorage.getItem(name);
   } catch {
-    return here.get(name) ?? null; // or a frame in a notebook, which may be denied it // a browser that keeps nothing
+    return here.get(name) ?? null; // a browser that keeps nothing, or a frame in a notebook that is denied it
   }
 }
