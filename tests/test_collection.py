@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from embedex import embedding
+from embedex import embedding, similarity
 from embedex.cli import tables
 from embedex.collection import IMAGE_WEIGHT, Collection, EmbedReport
 from embedex.documents import passages, read_picture
@@ -791,6 +791,36 @@ def test_unusual_per_group_compares_with_all_and_ranks_within_each(things: Colle
     ]
     result = things.unusual(k=1, per_group=True)
     agree(result.hits, [(id_, medians[id_]) for id_ in expected])
+
+
+@pytest.mark.parametrize("centre", [None, True])
+@pytest.mark.parametrize("per_group", [False, True])
+@pytest.mark.parametrize("where", ["", "_id <> '3'"])
+def test_the_unusual_of_many_are_found_by_samples_and_their_medians_are_exact(
+    things: Collection, centre: bool | None, per_group: bool, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = things.unusual(k=8, per_group=per_group, centred=centre, where=where)
+    monkeypatch.setattr(similarity, "EXACT_RECORDS", 20)
+    monkeypatch.setattr(similarity, "SAMPLES", (8, 15))
+    found = things.unusual(k=8, per_group=per_group, centred=centre, where=where)
+    agree(found.hits, [(hit.item.id, hit.value) for hit in expected.hits])
+    assert found.basis.caption().startswith(expected.basis.caption())
+    told = re.fullmatch(r"found by medians among 15 of them, ± (0\.\d+); those shown are exact", found.basis.note)
+    assert told
+    assert 0.001 < float(told[1]) < 0.2
+    exact = things.unusual(k=8, per_group=per_group, centred=centre, where=where, calibrate=True)
+    assert exact.basis.note == expected.basis.note, "to calibrate, all pairs are compared"
+
+
+def test_centred_questions_keep_no_second_copy_of_the_vectors(things: Collection) -> None:
+    plain = things.vectors()[1]
+    things.similar("1")
+    things.ask("a word", encoder=Letters(), against="records")
+    kept = things._holdings._ready.values()
+    assert len(kept) == 2
+    assert all(np.shares_memory(each.plain, plain) for each in kept)
+    assert not any("vectors" in vars(each) for each in kept if each.centring)
+    np.testing.assert_allclose(np.linalg.norm(things.vectors(centred=True)[1], axis=1), 1, atol=1e-6)
 
 
 def test_unusual_in_a_map_is_the_largest_median_distance(things: Collection) -> None:

@@ -360,8 +360,8 @@ class Collection:
         Arguments and errors are those of `similar`; `centred` None does not centre (but with `remove_top` does): what
         lies far from the common mean is what is asked for here. Of more than `embedex.similarity.EXACT_RECORDS` records
         samples tell whose medians may be the lowest, and the note of the basis says so; those that are told are exact.
-        Calibrated, a percentile says how many of all pairs
-        score lower than the median, and z how far the median is from the mean of its group's medians.
+        Calibrated, a percentile says how many of all pairs score lower than the median, and z how far the median is
+        from the mean of its group's medians; then all pairs are compared.
         """
         return likeness.unusual(
             self._holdings,
