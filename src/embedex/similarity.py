@@ -113,11 +113,12 @@ def centred_scores(
 
     if centring.without is not None:
         vector = vector - centring.without @ (centring.without.T @ vector)
-    scores = vectors @ vector
+    scores: NDArray[np.float32] = vectors @ vector
     scores -= centring.mean @ vector
     known = centring.lengths > NO_DIRECTION
     scores[~known] = 0
-    return np.divide(scores, centring.lengths, out=scores, where=known)
+    np.divide(scores, centring.lengths, out=scores, where=known)
+    return scores
 
 
 def _moved(
@@ -396,7 +397,8 @@ def lowest_medians(
 
     def lowest(of: NDArray[np.int64], among: NDArray[np.int64], keep: int) -> NDArray[np.int64]:
         found = best_in_groups(-medians_among(vectors, of, among, score), numbers[of], keep)
-        return of[np.concatenate([positions for _, positions in found])]
+        kept: NDArray[np.int64] = of[np.concatenate([positions for _, positions in found])]
+        return kept
 
     likely = lowest(lowest(every, small, many), large, exact)
     result = np.full(count, np.inf, np.float32)

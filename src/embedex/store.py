@@ -543,7 +543,7 @@ class Store:
             # end, where records have no vector, takes no memory.
             vectors, filled = np.empty((file.metadata.num_rows, description.dimension), np.float32), 0
             for batch in file.iter_batches(READ_AT_ONCE, columns=columns):
-                table = pa.table(batch)
+                table = pa.Table.from_batches([batch])  # pa.table would import pandas
                 found, some = _vectors(table["embedding"])
                 vectors[filled : filled + len(some)] = some
                 rows.append(found + len(ids))

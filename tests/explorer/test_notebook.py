@@ -110,9 +110,7 @@ def test_nothing_of_it_is_left(collection: Collection) -> None:
     for _ in range(4):
         with collection.explore() as shown:
             title(shown.url)
-    for each in set(threading.enumerate()) - threads:
-        each.join(10)
-    assert not set(threading.enumerate()) - threads
+    assert not set(threading.enumerate()) - threads, "they have ended with it"
     assert files() <= before
 
 

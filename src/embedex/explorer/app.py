@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager
@@ -102,6 +103,7 @@ def make_app(
             explorer.draw_ahead()
         yield
         explorer.close()
+        explorer.wait()  # so that nothing of it outlives the server, in a notebook; threads cannot be had at its end
 
     app = FastAPI(title="embedex explore", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.router.lifespan_context = lifespan
@@ -131,15 +133,18 @@ class _Explorer:
         self.counting = Lane("counting", waiting=64)
         self.conditions = Lane("conditions", waiting=64)
         self.drawing = Lane("drawing")
+        self._lanes = (self.asking, self.reading, self.columns, self.counting, self.conditions, self.drawing)
         self._orders: dict[str, Any] = {}
 
     def close(self) -> None:
-        for lane in (self.asking, self.reading, self.columns, self.counting, self.conditions, self.drawing):
+        for lane in self._lanes:
             lane.close()
 
-    def draw_ahead(self) -> None:
-        import asyncio
+    def wait(self) -> None:
+        for lane in self._lanes:
+            lane.wait()
 
+    def draw_ahead(self) -> None:
         pages = range(min(PAGES_AHEAD, self.atlas.count))
         drawn = [self.drawing.run(partial(self.atlas.page, number)) for number in pages]
         # Kept, or the loop would forget them; what they raise is told to whoever asks for the page.

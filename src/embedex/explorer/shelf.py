@@ -106,3 +106,7 @@ class Lane:
     def close(self) -> None:
         """Take no more work; what waits is dropped, what runs is not waited for."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def wait(self) -> None:
+        """Wait for what runs, once it is closed."""
+        self._threads.shutdown(wait=True)
