@@ -29,6 +29,9 @@ MOST_GROUPS = 200
 IMAGE_WEIGHT = 0.25
 """The picture's share where text and picture are compared together: measured, in docs/choices.md."""
 
+COPIED = 64 * 2**20
+"""Up to so many bytes, vectors are centred once and kept; of more the scores are, which costs their last digits."""
+
 Weights = Mapping[str, float] | str
 """Weights of fields, by what `embedex.attribution.fields_called` takes; or the name they are kept under."""
 
@@ -65,9 +68,9 @@ class Compared:
         return similarity.centre(self.plain[positions], self.centring.mean, self.centring.without)
 
     def scores(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The product of a vector with each of `vectors`, shape (m,), without making all of them."""
-        if self.centring is None:
-            return self.plain @ vector
+        """The product of a vector with each of `vectors`, shape (m,); of many, without making all of them."""
+        if self.centring is None or self.plain.nbytes <= COPIED:
+            return self.vectors @ vector
         return similarity.centred_scores(self.plain, self.centring, vector)
 
 
