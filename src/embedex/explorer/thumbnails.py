@@ -46,10 +46,12 @@ class Atlas:
         index: the collection's.
         images: the folder of its pictures.
         folder: the collection's folder.
+        keep: whether pages that are drawn are kept there.
     """
 
-    def __init__(self, index: Index, images: Path, folder: Path) -> None:
+    def __init__(self, index: Index, images: Path, folder: Path, *, keep: bool = True) -> None:
         self._index, self._images, self._folder = index, images, folder / FOLDER
+        self._keeps = keep
         self._drawing = threading.Lock()  # one page at a time: it takes 16 MiB
         self.count = pages(index)
 
@@ -60,7 +62,7 @@ class Atlas:
         return hashlib.sha256(f"{_EDITION}\n{SIDE}\n{COLUMNS}\n{shown}".encode()).hexdigest()[:24]
 
     def page(self, number: int) -> Held:
-        """A page as WebP; from its file, or drawn now and kept where the folder may be written.
+        """A page as WebP; from its file, or drawn now, and kept unless the folder may not be written.
 
         Args:
             number: from 0 to before `count`.
@@ -72,7 +74,8 @@ class Atlas:
                 body = path.read_bytes()
             except OSError:
                 body = self._drawn(number)
-                self._keep(path, number, body)
+                if self._keeps:
+                    self._keep(path, number, body)
         return Held(body, "image/webp", etag=f'"{digest}"')
 
     def _keep(self, path: Path, number: int, body: bytes) -> None:
