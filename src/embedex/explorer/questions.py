@@ -63,9 +63,13 @@ class Questions:
 
     def record(self, row: int) -> dict[str, JSON]:
         """A record as the explorer shows it."""
+        return self.shown(row, next(self.data([row])))
+
+    def shown(self, row: int, data: dict[str, JSON]) -> dict[str, JSON]:
+        """A record whose data is known, as the explorer shows it."""
         index = self.index
         told = {"row": row, "id": index.ids[row], "name": index.names[row], "group": index.groups[row]}
-        return {**told, "picture": index.pictures[row] is not None, "data": next(self.data([row]))}
+        return {**told, "picture": index.pictures[row] is not None, "data": data}
 
     def sampled(self) -> list[int] | None:
         """Which records say which fields there are; None for all."""
@@ -105,7 +109,7 @@ class Questions:
             return self._fused(row, k, per_group, weight)
         name = map_name if by == "map" else ""
         found = self.collection.similar(self.index.ids[row], k=k, by=by, per_group=per_group, map_name=name)
-        return {"basis": self._basis(found.basis), "hits": self._hits(found.hits)}
+        return {"basis": self._basis(found.basis), "hits": self.hits(found.hits)}
 
     def _fused(self, row: int, k: int, per_group: bool, weight: float) -> dict[str, Any]:
         """As `Collection.similar` by ``fused`` with that weight, but from the vectors of both sides as they are kept.
@@ -118,12 +122,9 @@ class Questions:
         image_rows, image, of_image = self.collection.vectors(by="image", centred=True)
         rows, in_text, in_image = np.intersect1d(text_rows, image_rows, assume_unique=True, return_indices=True)
         main = self.index.main[rows]
-        if self._spreads is None:
-            usual = main if main.any() else np.ones(len(rows), bool)
-            self._spreads = similarity.spread(text[in_text[usual]]), similarity.spread(image[in_image[usual]])
-        share = weight
-        if min(self._spreads) >= 1e-9:  # as `similarity.standard_weight`
-            shares = (1 - weight) / self._spreads[0], weight / self._spreads[1]
+        spreads, share = self.spreads(), weight
+        if min(spreads) >= 1e-9:  # as `similarity.standard_weight`
+            shares = (1 - weight) / spreads[0], weight / spreads[1]
             share = shares[1] / sum(shares)
         at = int(np.searchsorted(rows, row))
         if at == len(rows) or rows[at] != row:
@@ -150,6 +151,22 @@ class Questions:
         fused = replace(basis, by="fused", encoder=encoders, count=len(chosen), note=note)
         return {"basis": self._basis(fused), "hits": [{**hit, "distance": None} for hit in hits]}
 
+    def spreads(self) -> tuple[float, float]:
+        """How far scores of texts, and of pictures, spread: by them a weight is evened out.
+
+        Both of centred cosines of all pairs, among the records that have both and are compared by default.
+        """
+        import numpy as np
+
+        if self._spreads is None:
+            text_rows, text, _ = self.collection.vectors(by="text", centred=True)
+            image_rows, image, _ = self.collection.vectors(by="image", centred=True)
+            rows, in_text, in_image = np.intersect1d(text_rows, image_rows, assume_unique=True, return_indices=True)
+            main = self.index.main[rows]
+            usual = main if main.any() else np.ones(len(rows), bool)
+            self._spreads = similarity.spread(text[in_text[usual]]), similarity.spread(image[in_image[usual]])
+        return self._spreads
+
     def unusual(self, *, k: int, by: By, per_group: bool, map_name: str) -> dict[str, Any]:
         """The records that are least like all others.
 
@@ -165,7 +182,7 @@ class Questions:
             )
         name = map_name if by == "map" else ""
         found = self.collection.unusual(k=k, by=by, per_group=per_group, map_name=name)
-        return {"caption": found.basis.caption(), "hits": self._hits(found.hits)}
+        return {"caption": found.basis.caption(), "hits": self.hits(found.hits)}
 
     def ready(self, by: By) -> None:
         """See to it that what `unusual` compares is there, so that it may be asked beside other questions."""
@@ -203,7 +220,7 @@ class Questions:
         found = self.collection.ask(question, k=k, against=against, encoder=self._asker)
         hits = [
             {**told, **({"passage": hit.passage, "passage_path": hit.passage_path} if hit.passage else {})}
-            for told, hit in zip(self._hits(found.hits), found.hits, strict=True)
+            for told, hit in zip(self.hits(found.hits), found.hits, strict=True)
         ]
         return {"against": found.against, "caption": found.basis.caption(), "hits": hits}
 
@@ -244,7 +261,8 @@ class Questions:
     def _named(self, row: int) -> dict[str, Any]:
         return {"row": row, "name": self.index.names[row], "group": self.index.groups[row]}
 
-    def _hits(self, hits: Sequence[Hit]) -> list[dict[str, Any]]:
+    def hits(self, hits: Sequence[Hit]) -> list[dict[str, Any]]:
+        """Hits, by row."""
         return [
             {**self._named(self.rows[hit.item.id]), "rank": hit.rank, "score": hit.score, "distance": hit.distance}
             for hit in hits
