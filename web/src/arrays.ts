@@ -34,3 +34,15 @@ export function lines(text: string, count: number): string[] {
   if (all.length !== count) throw new RangeError(`an answer has ${all.length} lines where ${count} were expected`);
   return all;
 }
+
+/** Only x and y of places in a map of any dimensions. */
+export function plane(all: Float32Array, dimensions: number): Float32Array {
+  if (dimensions === 2) return all;
+  const count = all.length / dimensions;
+  const xy = new Float32Array(count * 2);
+  for (let place = 0; place < count; place += 1) {
+    xy[2 * place] = all[dimensions * place] as number;
+    xy[2 * place + 1] = dimensions > 1 ? (all[dimensions * place + 1] as number) : 0;
+  }
+  return xy;
+}
