@@ -453,6 +453,17 @@ def build_parser() -> argparse.ArgumentParser:
     explore.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s)")
     explore.add_argument("--port", type=_port, default=8765, help="0 takes a free one (%(default)s)")
     explore.add_argument("--no-browser", action="store_true", help="only print the address")
+
+    export = verb(
+        "export",
+        "write the explorer as a folder of files, for any file server",
+        "All that embedex explore shows, but for questions in words and SQL conditions: the browser compares by "
+        "itself. The records and pictures themselves are in it, for everybody who can read the folder.",
+    )
+    _collection(export)
+    export.add_argument(
+        "--html", type=Path, required=True, metavar="OUT", help="the folder: new, empty, or an export to replace"
+    )
     return parser
 
 

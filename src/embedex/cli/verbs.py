@@ -445,6 +445,20 @@ def explore(parsed: Namespace) -> None:
     say("The explorer has ended.")
 
 
+def export(parsed: Namespace) -> None:
+    """The explorer as files."""
+    from embedex.explorer.export import export_html
+
+    collection = _open(parsed.dir)
+    with output.progress() as progress:
+        made = export_html(collection, parsed.html, progress=progress)
+    print(parsed.html / "index.html")
+    say(f"{made.files:,} files, {made.size / 2**20:,.1f} MB")
+    for each in made.left_out:
+        say(f"Left out: {each}")
+    say(f"Look at it: python -m http.server --directory {shlex.quote(str(parsed.html))}")
+
+
 VERBS: dict[str, Callable[[Namespace], None]] = {
     "analogy": analogy,
     "ask": ask,
@@ -455,6 +469,7 @@ VERBS: dict[str, Callable[[Namespace], None]] = {
     "disagree": disagree,
     "embed": embed,
     "explore": explore,
+    "export": export,
     "features": features,
     "heatmap": heatmap,
     "info": info,
