@@ -24,10 +24,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
-WHERE = "where?sql=size%20%3E%20900"
+WHERE = "where?sql=length(name)%20%3E%2011"
 
 CLUSTERS = 200
 """Of the made-up collection."""
@@ -162,21 +163,23 @@ async def measured(name: str, folder: Path, clients: int, seconds: float) -> Non
 
 async def once(visitor: Visitor, server: Server, count: int, embedded: dict[str, int]) -> None:
     """Each kind of question, for the first time, and what the server holds afterwards."""
-    asked = {"fields": "fields", "a number of each record": "values/data?path=size", "a condition": WHERE}
+    field = quote(json.loads((await visitor.get("fields"))[1])["paths"][0]["path"])
+    asked = {"fields": "fields", "the values of a field": f"values/data?path={field}", "a condition": WHERE}
     if "text" in embedded:
-        half, few = count // 2, min(count, 512)
+        _, order = await visitor.get("heatmap/order")
+        square = len(order) // 4
+        half, few = square // 2, min(square - square // 2, 512)
         asked = {
             "similar, of each group": "similar?row=1&per_group=1&k=12",
             "similar, again of each group": "similar?row=2&per_group=1&k=12",
             "all pairs": "heatmap?size=512",
-            "all pairs, a tenth": f"heatmap?size=512&from={half}&to={half + max(1, count // 10)}",
-            "all pairs, single ones": f"heatmap?size=512&from={half}&to={min(count, half + few)}",
-            "all pairs, their order": "heatmap/order",
+            "all pairs, a tenth": f"heatmap?size=512&from={half}&to={half + max(1, square // 10)}",
+            "all pairs, single ones": f"heatmap?size=512&from={half}&to={half + few}",
             "unusual": "unusual?k=30",
             "unusual, of each group": "unusual?k=5&per_group=1",
             **asked,
         }
-    asked["another condition"] = WHERE.replace("900", "901")
+    asked["another condition"] = WHERE.replace("11", "12")
     own = count * sum(embedded.values()) * 4 / 2**20
     for told, path in asked.items():
         begun = time.monotonic()

@@ -296,7 +296,7 @@ export class MapView {
   }
 
   private pictureSize(): number {
-    return Math.min(Math.max(this.spacing * 2 ** this.camera.zoom * 1.5, 26), 112);
+    return Math.min(Math.max(this.spacing * 2 ** this.camera.zoom * 1.1, 26), 112);
   }
 
   private isNear(): boolean {
