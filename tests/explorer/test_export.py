@@ -416,6 +416,20 @@ def test_an_export_does_not_tell_where_it_was_made(
             assert str(tmp_path).encode() not in body
 
 
+@pytest.mark.parametrize("called", [".", "a"])
+def test_only_commands_lose_the_name_of_the_folder(
+    dex: Path, static: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str
+) -> None:
+    """A folder may be called as a letter, or a point, that stands in many a note."""
+    monkeypatch.setattr("embedex.store.Store.digest", lambda *_: "of other embeddings")
+    (tmp_path / "a").symlink_to(dex, target_is_directory=True)
+    monkeypatch.chdir(dex if called == "." else tmp_path)
+    compared = told(export_html(Collection.open(called), tmp_path / "site", static=static).folder, "compared.json")
+    assert compared["bases"]["fused"]["note"].endswith("pictures weigh 0.25 of 1")
+    note = "the embeddings have changed since this map was fitted: run embedex map DIR"
+    assert compared["maps"][0]["basis"]["note"] == note
+
+
 def test_without_the_built_page_there_is_no_export(collection: Collection, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has not been built"):
         export_html(collection, tmp_path / "site", static=tmp_path)

@@ -412,8 +412,11 @@ class _Export:
         return {**asdict(basis), "note": self._without_folder(basis.note)}
 
     def _without_folder(self, text: str) -> str:
-        """A note without where the collection lies on this machine: an export may be public."""
-        return text.replace(str(self.collection.folder), "DIR")
+        """A note without where the collection lies on this machine: an export may be public.
+
+        Only in the commands that a note tells: the folder may be called ``.``, or as a word that stands elsewhere.
+        """
+        return re.sub(rf"(embedex [a-z]+ ){re.escape(str(self.collection.folder))}(?!\S)", r"\1DIR", text)
 
     def _map(self, number: int, name: str) -> dict[str, Any]:
         fitted = self.collection.read_map(name)
