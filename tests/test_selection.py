@@ -357,3 +357,11 @@ def test_a_table_answers_many_conditions_and_stops_the_endless_ones() -> None:
         assert table.where("_name LIKE '%9'", seconds=20).sum() == 5, "the next one is answered all the same"
     finally:
         table.close()
+
+
+def test_records_nested_beyond_any_table_are_refused_in_words() -> None:
+    data: Any = "x"
+    for _ in range(600):
+        data = {"a": data}
+    with pytest.raises(InputError, match="nested too deeply"):
+        selection.where("true", [Record("1", {"a": data})], names=["one"], groups=[None])

@@ -96,9 +96,10 @@ class Conditions:
             if memory:  # only now: reading JSON takes large buffers for a while
                 self._database.execute(f"SET memory_limit = '{memory}'; SET temp_directory = ''")
             self._database.execute("SET enable_external_access = false; SET lock_configuration = true")
-        except duckdb.Error as error:
+        except (duckdb.Error, RecursionError) as error:
             self.close()
-            raise InputError(f"The records are no table for SQL: {str(error).splitlines()[0]}") from error
+            problem = "they are nested too deeply." if isinstance(error, RecursionError) else str(error).splitlines()[0]
+            raise InputError(f"The records are no table for SQL: {problem}") from error
         except BaseException:
             self.close()
             raise
