@@ -624,6 +624,19 @@ def test_loopback_hosts_are_let_in(client: TestClient, host: str) -> None:
     assert client.get("/api/collection", headers={"Host": host}).status_code == 200
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "nonsense"])
+def test_a_foreign_page_has_no_question_asked(client: TestClient, site: str) -> None:
+    """It could not read the answer; but an image of it would have the server count for nothing."""
+    told = {"Sec-Fetch-Site": site}
+    refused(client.get("/api/where", params={"sql": "true"}, headers=told), 403)
+    assert client.get("/", headers=told).status_code == 200  # a link leads there, and a notebook's frame
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_the_page_and_a_person_may_ask(client: TestClient, site: str) -> None:
+    assert client.get("/api/collection", headers={"Sec-Fetch-Site": site}).status_code == 200
+
+
 def test_with_a_token_nobody_comes_in_without_it(collection: Collection) -> None:
     made = explorer_app.make_app(collection, token="open sesame".replace(" ", "-"), hosts=["museum.example"])
     with TestClient(made, base_url="http://museum.example", follow_redirects=False) as opened:

@@ -92,6 +92,8 @@ class Guard:
         named = [value for name, value in scope["headers"] if name == b"host"]
         if len(named) != 1 or not self._known(named[0].decode("latin-1")):
             return 403, "The server is not known by that name.", "Open the address that embedex explore printed."
+        if scope["path"].startswith("/api/") and not self._asked_here(scope):
+            return 403, "Another site's page asks.", "Only the explorer's own page, or a person, may ask."
         if self._token and not (self._matches(self._given(scope)) or self._matches(self._shown(scope))):
             return (
                 403,
@@ -99,6 +101,12 @@ class Guard:
                 "Open the address that embedex explore printed, with its token.",
             )
         return None
+
+    @staticmethod
+    def _asked_here(scope: Scope) -> bool:
+        """Whether no foreign page asks, as far as a browser tells: it could not read the answer, but have it made."""
+        told = {value for name, value in scope["headers"] if name == b"sec-fetch-site"}
+        return told <= {b"same-origin", b"none"}
 
     def _known(self, host: str) -> bool:
         """Whether a Host header names this server."""

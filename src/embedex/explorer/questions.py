@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from embedex.encoders.base import Encoder
 
 CONDITION_SECONDS = 2.0
-"""So long a condition may run."""
+"""So long a condition may run; a single call of a function goes on to its end."""
 
 CONDITION_MEMORY = "2GB"
-"""So much it may take, with the table."""
+"""So much it may take, with the table; what a single call of a function makes is not counted."""
 
 MOST_UNUSUAL = 1_000
 """Of a million records so many take half a minute."""
