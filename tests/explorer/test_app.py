@@ -663,6 +663,13 @@ def test_the_answers_are_json_that_browsers_read(client: TestClient) -> None:
     json.loads(client.get("/api/records/0").text, parse_constant=pytest.fail)
 
 
+def test_whole_numbers_that_browsers_round_are_texts() -> None:
+    from embedex.explorer.questions import plain
+
+    told = {"id": 2**53 + 1, "low": -(10**400), "most": 2**53 - 1, "is": True}
+    assert plain(told) == {"id": "9007199254740993", "low": f"-1{'0' * 400}", "most": 2**53 - 1, "is": True}
+
+
 def test_numbers_are_little_endian(client: TestClient) -> None:
     content = client.get("/api/values/data?path=year").content
     assert struct.unpack("<f", content[:4]) == (1733.0,)

@@ -31,6 +31,9 @@ CONDITION_MEMORY = "2GB"
 MOST_UNUSUAL = 1_000
 """Of a million records so many take half a minute."""
 
+MOST_WHOLE = 2**53 - 1
+"""The largest whole number that a browser tells from its neighbours."""
+
 LOOKED_AT = 5_000
 """Of a larger collection so many records, evenly spread, say which fields there are."""
 
@@ -270,11 +273,16 @@ class Questions:
 
 
 def plain(value: Any) -> Any:
-    """The value without what JSON does not know: NaN and infinities become None."""
+    """The value without what JSON does not know, NaN and infinities, which become None; and as browsers keep it.
+
+    They round whole numbers beyond 2^53, as many an id is: those become texts.
+    """
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(each) for each in value]
     if isinstance(value, float) and not (float("-inf") < value < float("inf")):
         return None
+    if isinstance(value, int) and abs(value) > MOST_WHOLE:
+        return str(value)
     return value
