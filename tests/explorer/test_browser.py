@@ -20,10 +20,11 @@ from PIL import Image
 from embedex.cli import main
 from embedex.collection import Collection
 from embedex.errors import CollectionError
+from embedex.records import JsonPath
 from embedex.sources import sample
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route
 
     from embedex.results import Hit, Item
 
@@ -385,6 +386,27 @@ def test_the_keyboard_is_enough(visit: Callable[..., Explorer], shapes: Site) ->
     explorer.heading.wait_for()
 
 
+def test_values_that_come_late_colour_the_map_by_their_field(visit: Callable[..., Explorer], shapes: Site) -> None:
+    """While they are fetched a person goes on; the legend must neither name others by that field, nor stay behind."""
+    explorer = visit(shapes)
+    late: list[Route] = []
+    explorer.page.route("**/api/values*", lambda route: late.append(route))
+    field = "look.hue"
+    explorer.page.get_by_label("Colour by").select_option(field)
+    until(lambda: explorer.page.title() and late, "the values are not asked for")
+    explorer.button("Unusual").click()
+    until(explorer.listed, "the unusual are not listed")
+    explorer.button("Light or dark").click()
+    groups = explorer.legend.inner_text()
+    assert groups.startswith("Group")
+    for each in late:
+        each.continue_()
+    until(lambda: explorer.legend.inner_text().startswith(field), "the legend is not the field's")
+    hues = {JsonPath.parse(field).find(shapes.collection.record(item.id).data) for item in shapes.collection.items()}
+    listed = explorer.legend.locator("[data-name]").evaluate_all("all => all.map(each => each.dataset.name)")
+    assert {*listed} - {"(none)"} == {*hues} - {None}
+
+
 # --- all pairs ------------------------------------------------------------------------------------------------------
 
 
@@ -415,6 +437,26 @@ def test_the_heatmap_zooms_to_single_pairs_and_a_click_opens_one(visit: Callable
     query = explorer.state("record")[0]
     hits = site.collection.similar(query, k=len(site.collection), centred=False).hits
     assert any(hit.item.name == second and abs(hit.value - float(score)) < 0.02 for hit in hits)
+
+
+def test_all_pairs_show_what_was_asked_for_last(visit: Callable[..., Explorer], shapes: Site) -> None:
+    """A square of texts that comes after pictures were asked for is not shown as theirs."""
+    explorer = visit(shapes)
+    late: list[Route] = []
+    explorer.page.route(
+        re.compile(r"/api/heatmap\?by=text|/api/heatmap/order\?by=image"), lambda route: late.append(route)
+    )
+    explorer.button("All pairs").click()
+    until(lambda: explorer.page.title() and len(late) == 1, "no square is asked for")
+    explorer.heatmap.page.get_by_label("Compared").last.select_option("image")
+    until(lambda: explorer.page.title() and len(late) == 2, "no order of pictures is asked for")
+    for each in late:
+        each.continue_()
+
+    def asked() -> bool:
+        return bool(explorer.page.title()) and any("/api/heatmap?by=image" in url for url in explorer.asked)
+
+    until(asked, "the square of pictures is not asked for")
 
 
 def test_why_two_are_alike_is_told_by_field(visit: Callable[..., Explorer], shapes: Site) -> None:

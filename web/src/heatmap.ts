@@ -88,13 +88,21 @@ export class Heatmap {
     }
     this.by = by;
     this.choice.value = by;
+    // nothing of what was shown goes with what is asked for now
+    this.asking?.abort();
     this.tile = null;
+    this.order = new Uint32Array(0);
+    this.groups = [];
+    this.trouble.textContent = "";
     try {
-      this.order = await api.order(by);
+      const order = await api.order(by);
+      if (this.by !== by) return; // meanwhile something else was asked for
+      this.order = order;
     } catch (error) {
-      this.refuse(error);
+      if (this.by === by) this.refuse(error);
       return;
     }
+    if (!this.order.length) this.trouble.textContent = "No record that is compared by default has what is compared here.";
     this.groups = this.options.grouped ? spans(Array.from(this.order, (row) => this.options.group(row))) : [];
     const n = this.order.length;
     const [left, top, span] = square ?? [0, 0, n];
@@ -108,6 +116,7 @@ export class Heatmap {
 
   private place(left: number, top: number, span: number, tell = true): void {
     const n = this.order.length;
+    if (!n) return this.paint();
     this.span = Math.min(Math.max(span, Math.min(LEAST, n)), n);
     this.left = Math.min(Math.max(left, 0), n - this.span);
     this.top = Math.min(Math.max(top, 0), n - this.span);
@@ -124,7 +133,7 @@ export class Heatmap {
   // a little more than what is seen, so that a small move shows no gap
   private readonly ask = later(120, () => {
     const by = this.by;
-    if (!by) return;
+    if (!by || !this.order.length) return;
     const n = this.order.length;
     const seen = (start: number): api.Range => [Math.floor(start), Math.min(Math.ceil(start + this.span), n)];
     const more = ([from, to]: api.Range): api.Range => {
@@ -144,6 +153,7 @@ export class Heatmap {
     const size = Math.max(LEAST, Math.min(Math.max(x[1] - x[0], y[1] - y[0]), FINEST));
     api.square(by, x, y, size, asking.signal).then(
       (square) => {
+        if (asking.signal.aborted) return;
         this.trouble.textContent = "";
         this.tile = { x, y, square, image: h("canvas", { width: 1, height: 1 }) };
         this.rescale();

@@ -14,7 +14,7 @@ import { type MapData, MapView } from "./map";
 import { BY_LABEL, Panel, type PanelContext, availableBys, refusal, thumbnail } from "./panel";
 import { enclosed } from "./places";
 import { SearchBox } from "./searchbox";
-import { type By, type State, read, write } from "./state";
+import { type By, type State, distinct, read, write } from "./state";
 import { themeButton, themeNow } from "./theme";
 
 const app = document.getElementById("app") as HTMLElement;
@@ -41,12 +41,16 @@ class Page {
   private state: State = read(location.hash);
   private theme: Theme = themeNow();
   private ids: string[] = [];
-  private idRow: Map<string, number> | null = null;
+  /** what the address calls each record: its id, if no other has it */
+  private keys: string[] = [];
+  private keyRow: Map<string, number> | null = null;
   private idsAsked: Promise<void> | null = null;
   private fieldsAsked: ReturnType<typeof api.fields> | null = null;
 
   private coded: api.Coded | null = null;
+  /** the field whose values are here, and the one whose values are on their way */
   private codedPath = " ";
+  private codedAsked: string | null = null;
   private matching: { sql: string; rows: Uint8Array | null } = { sql: "", rows: null };
   private colouring: Colouring | null = null;
   private colouredAs = "";
@@ -240,7 +244,7 @@ class Page {
     if (!coded) return "";
     if (coded.kind === "number") {
       const value = coded.numbers[row] as number;
-      return Number.isFinite(value) ? `${this.state.colour} ${short(value)}` : "";
+      return Number.isFinite(value) ? `${this.codedPath} ${short(value)}` : "";
     }
     const code = coded.codes[row] as number;
     return code === NONE ? "" : (coded.categories[code] ?? "");
@@ -270,14 +274,20 @@ class Page {
   private async needIds(): Promise<void> {
     this.idsAsked ??= api.ids(this.collection.count).then((ids) => {
       this.ids = ids;
-      this.idRow = new Map(ids.map((id, row) => [id, row]));
+      this.keys = distinct(ids);
+      this.keyRow = new Map(this.keys.map((key, row) => [key, row]));
     });
-    await this.idsAsked;
+    try {
+      await this.idsAsked;
+    } catch (error) {
+      this.idsAsked = null; // asked again
+      throw error;
+    }
   }
 
   private openRecord(row: number, more: Partial<State> = {}): void {
     void this.needIds().then(
-      () => this.change({ ...more, record: this.ids[row] as string }, true),
+      () => this.change({ ...more, record: this.keys[row] as string }, true),
       (error: unknown) => announce(String(error)),
     );
   }
@@ -388,6 +398,7 @@ class Page {
       return;
     }
     this.shownMap = name;
+    this.data = null; // of another map
     try {
       const places = await api.places(name);
       if (this.shownMap !== name) return;
@@ -412,18 +423,22 @@ class Page {
     this.drawLegend();
   }
 
+  /** Colours by the state's field once its values are here; a later turn does not wait for them. */
   private async applyColour(): Promise<void> {
     const path = this.state.colour;
-    if (this.codedPath !== path) {
-      this.codedPath = path;
+    if (this.codedPath !== path && this.codedAsked !== path) {
+      this.codedAsked = path;
+      let coded: api.Coded = { kind: "category", categories: this.collection.groups, codes: this.groups };
+      let of = "";
       try {
-        this.coded = path ? await api.values(path, this.collection.count) : { kind: "category", categories: this.collection.groups, codes: this.groups };
+        if (path) [coded, of] = [await api.values(path, this.collection.count), path];
       } catch (error) {
-        announce(String(error));
-        this.coded = { kind: "category", categories: this.collection.groups, codes: this.groups };
-        this.state = { ...this.state, colour: "" };
-        this.codedPath = "";
+        if (this.state.colour === path) announce(String(error));
       }
+      if (this.codedAsked === path) this.codedAsked = null;
+      if (this.state.colour !== path) return; // meanwhile others were asked for
+      [this.coded, this.codedPath] = [coded, of];
+      this.state = { ...this.state, colour: of };
     }
     this.colourChoice.value = this.state.colour;
     this.recolour();
@@ -431,7 +446,8 @@ class Page {
 
   private recolour(): void {
     if (!this.coded) return;
-    const { colour, hidden } = this.state;
+    const { hidden } = this.state;
+    const colour = this.codedPath; // what the values are of: the state may ask for others that are not here yet
     const key = JSON.stringify([colour, hidden, this.theme, this.matching.sql]);
     if (key === this.colouredAs) return; // of a million records it takes a while
     this.colouredAs = key;
@@ -448,8 +464,8 @@ class Page {
     const looking = this.canFilter() && state.where !== sql ? [`Looking which records match the filter ${state.where}`] : [];
     const missing = (collection.left_out ?? []).map((each) => `Not in this export: ${each}`);
     const unused = state.where && !this.canFilter() ? ["The filter in the address cannot be used here"] : [];
-    const heading = state.colour ? colouring.title : collection.groups.length ? "Group" : "All records";
-    this.legend.draw(heading, colouring, this.theme, [...looking, ...filter, ...unused, ...this.mapNotes, ...missing], colouring.categories.length < 2 && !state.colour);
+    const heading = this.codedPath ? colouring.title : collection.groups.length ? "Group" : "All records";
+    this.legend.draw(heading, colouring, this.theme, [...looking, ...filter, ...unused, ...this.mapNotes, ...missing], colouring.categories.length < 2 && !this.codedPath);
   }
 
   private marks(): void {
@@ -498,7 +514,7 @@ class Page {
   private async applyRecord(): Promise<void> {
     const { state } = this;
     await this.needIds();
-    const row = this.idRow?.get(state.record) ?? -1;
+    const row = this.keyRow?.get(state.record) ?? -1;
     if (row < 0) {
       announce(`There is no record with the id ${state.record}.`);
       this.change({ record: "" }, false);

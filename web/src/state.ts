@@ -118,6 +118,17 @@ export function write(state: State): string {
   return values.toString().replaceAll("%2C", ",").replaceAll("%2F", "/");
 }
 
+/** Ids as an address can tell them apart: a line break in one has come as a space, and another may have a space there. */
+export function distinct(ids: readonly string[]): string[] {
+  const [met, taken] = [new Set(ids), new Set<string>()];
+  return ids.map((id, row) => {
+    let key = id;
+    for (let more = row + 1; taken.has(key) || (key !== id && met.has(key)); more += 1) key = `${id} (${more})`;
+    taken.add(key);
+    return key;
+  });
+}
+
 /** A coordinate as the address keeps it. */
 export function shorter(value: number): string {
   return String(Number(value.toPrecision(6)));

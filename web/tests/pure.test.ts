@@ -6,7 +6,7 @@ import { ends, spans, within as part } from "../src/heatmap";
 import { column, example } from "../src/condition";
 import { PlaceGrid, enclosed, simplified, within } from "../src/places";
 import { find, nearly, plain } from "../src/search";
-import { MOST_CORNERS, START, read, write } from "../src/state";
+import { MOST_CORNERS, START, distinct, read, write } from "../src/state";
 import { chain, preview } from "../src/tree";
 
 describe("state", () => {
@@ -25,6 +25,9 @@ describe("state", () => {
     expect(read("#weight=&lasso=1,2,3,4,5,6")).toEqual(START);
     const many = Array.from({ length: 2 * MOST_CORNERS + 2 }, (_, at) => at).join(",");
     expect(read(`#weight=NaN&lasso=${many}&lasso_map=umap`)).toEqual(START);
+  });
+  it("tells ids apart that have come as one, and leaves the others as they are", () => {
+    expect(distinct(["a b", "x", "a b", "a b (3)", "a b"])).toEqual(["a b", "x", "a b (4)", "a b (3)", "a b (5)"]);
   });
   it("has weights in steps, with 0 among them", () => {
     expect(read("#weight=0").weight).toBe(0);
