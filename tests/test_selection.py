@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -355,6 +356,40 @@ def test_a_table_answers_many_conditions_and_stops_the_endless_ones() -> None:
         with pytest.raises(InputError, match="Out of Memory"):
             table.where("(SELECT length(string_agg(repeat('x', 1000000), '')) FROM range(100000)) > 0", seconds=20)
         assert table.where("_name LIKE '%9'", seconds=20).sum() == 5, "the next one is answered all the same"
+    finally:
+        table.close()
+
+
+@pytest.mark.parametrize(
+    ("condition", "calls"),
+    [
+        ("size + 1 < 3 AND NOT (_name LIKE '%9' OR upper(_name) ~ 'X.*')", ""),
+        ("size > (SELECT avg(size) FROM records) OR _name IN ('a', 'b') OR size BETWEEN 2 AND 4 OR -size = -7", ""),
+        ("list_contains(tags, 'a') AND tags[1] = 'a' AND len(tags) > 0 AND deep.here IS NOT NULL", ""),
+        ("CASE WHEN size > 3 THEN true ELSE false END AND coalesce(size, 0)::DOUBLE / 2 > 1", ""),
+        ("year(try_strptime(_name, '%Y')) = 2020 OR DATE '2020-01-01' > CURRENT_DATE - INTERVAL 3 DAY", ""),
+        ("len(repeat('a', 10)) > 1", "repeat"),
+        ("len(LPAD('a', 10, 'b')) > 1", "lpad"),
+        ("EXISTS (FROM range(3))", "range"),
+        ("size > (SELECT count(x) FROM (SELECT unnest([1, 2]) AS x))", "list_value, unnest"),
+        ("_name || _name = 'b'", "||"),
+        ("len([x for x in tags if x > 'a']) > 1", "list_apply, list_filter, struct_pack"),
+        ("EXISTS (WITH RECURSIVE x AS (SELECT 1 UNION ALL SELECT 1 FROM x) FROM x)", "WITH RECURSIVE"),
+        ("size::INTEGER[100000] IS NULL", "a type of fixed size"),
+    ],
+)
+def test_a_condition_of_somebody_unknown_may_call_what_gives_no_more_than_it_is_given(
+    condition: str, calls: str
+) -> None:
+    records = [Record(str(number), {"size": number, "tags": ["a"], "deep": {"here": 1}}) for number in range(9)]
+    names, groups = [record.id for record in records], [None] * 9
+    table = selection.Conditions(records, names=names, groups=groups, functions=selection.PLAIN_FUNCTIONS)
+    try:
+        if calls:
+            with pytest.raises(InputError, match=f"calls {re.escape(calls)}, which"):
+                table.where(condition)
+        else:
+            assert table.where(condition).shape == (9,)
     finally:
         table.close()
 

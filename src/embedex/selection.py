@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from embedex.errors import InputError, UnknownRecordError
 from embedex.records import JSON, Record, minify, strip_prefix
@@ -29,6 +29,24 @@ _FORMAT = (
     # A date in JSON is a text, and `released LIKE '2020%'` is a sensible condition: no format that any text fits.
     "map_inference_threshold = -1, dateformat = '%%', timestampformat = '%%'"
 )
+
+_PLAIN = """
+~~ !~~ ~~* !~~* ~~~ ^@ like_escape not_like_escape ilike_escape not_ilike_escape regexp_full_match regexp_matches
+regexp_extract contains prefix suffix starts_with ends_with length len strlen lower upper lcase ucase trim ltrim
+rtrim substring substr left right strpos instr position split_part typeof nullif ifnull
++ - * / // % ** ^ & | abs round floor ceil ceiling trunc sqrt ln log log2 log10 exp pow power sign mod greatest
+least isnan isfinite isinf
+list_contains list_has array_contains array_has list_position list_extract element_at array_extract array_length
+list_min list_max list_sum list_avg list_count
+struct_extract json_extract json_extract_string json_array_length json_contains -> ->>
+date_part datepart date_trunc datetrunc date_diff datediff year quarter month week day dayofweek dayofyear hour
+minute second strptime try_strptime make_date current_date today to_years to_months to_days
+count count_star min max avg sum stddev stddev_samp var_samp
+"""
+
+PLAIN_FUNCTIONS = frozenset(_PLAIN.split())
+"""Functions and operators of which one call gives little more than it is given, however they are nested: none takes all
+memory, or goes on when it is stopped. `repeat`, `range`, `replace` and `||` may, and are not among them."""
 
 _TEXT_TYPES = ("UUID", "TIME", '"NULL"')
 """What DuckDB makes of some texts, and of fields that are always null."""
@@ -72,6 +90,8 @@ class Conditions:
         prefix: stripped from every key.
         memory: the most that the table and a condition may take, such as ``"2GB"``; nothing is then put on the disk
             instead. ``""`` leaves that to DuckDB.
+        functions: what a condition may call, such as `PLAIN_FUNCTIONS`, for conditions of people one does not know:
+            a single call can go beyond memory and time. None lets it call all.
 
     Raises:
         InputError: the records are no table that DuckDB can hold.
@@ -85,10 +105,11 @@ class Conditions:
         groups: Sequence[str | None],
         prefix: str = "",
         memory: str = "",
+        functions: frozenset[str] | None = None,
     ) -> None:
         import duckdb
 
-        self._count = len(names)
+        self._count, self._functions = len(names), functions
         self._columns: list[str] = []
         self._database = duckdb.connect(config={"threads": 2})
         try:
@@ -136,8 +157,8 @@ class Conditions:
             seconds: after which it is stopped; None lets it run.
 
         Raises:
-            InputError: the condition is no SQL, names a column that is not there, is more than a condition, or takes
-                longer than it may.
+            InputError: the condition is no SQL, names a column that is not there, is more than a condition, calls what
+                it may not, or takes longer than it may.
         """
         import threading
 
@@ -155,6 +176,7 @@ class Conditions:
             statements = self._database.extract_statements(query)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise InputError(f"--where takes one SQL condition, not {condition!r}.")
+            self._allowed(query)
             if seconds is not None:
                 stop.start()
             chosen[[row for (row,) in self._database.execute(query).fetchall()]] = True
@@ -174,9 +196,38 @@ class Conditions:
             stop.cancel()
         return chosen
 
+    def _allowed(self, query: str) -> None:
+        """Raise InputError for a query that calls what it may not."""
+        if self._functions is None:
+            return
+        # As DuckDB itself reads it. What it cannot read has no functions, and is refused when it is run.
+        ((parsed,),) = self._database.execute("SELECT json_serialize_sql(?)", [query]).fetchall()
+        if refused := sorted(set(_called(json.loads(parsed))) - self._functions):
+            raise InputError(
+                f"The condition calls {', '.join(refused)}, which the explorer does not allow.",
+                allowed=f"It may call {', '.join(sorted(each for each in self._functions if each.isidentifier()))}.",
+                cure="The command line allows all: embedex similar --where",
+            )
+
     def close(self) -> None:
         """Give back what the table takes."""
         self._database.close()
+
+
+def _called(parsed: Any) -> Iterator[str]:
+    """What a query calls by DuckDB's own account of it; recursion and arrays of fixed size count as calls as well."""
+    if isinstance(parsed, list):
+        for each in parsed:
+            yield from _called(each)
+    elif isinstance(parsed, dict):
+        if "function_name" in parsed:
+            yield str(parsed["function_name"]).lower()
+        if parsed.get("type") == "RECURSIVE_CTE_NODE":
+            yield "WITH RECURSIVE"
+        if "array" in (str(parsed.get("type_name", "")).lower(), str(parsed.get("id", "")).lower()):
+            yield "a type of fixed size"
+        for each in parsed.values():
+            yield from _called(each)
 
 
 class _Keys:

@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 LOOPBACK = "127.0.0.1"
 DESK, PHONE = (1100, 720), (390, 844)
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds until what a page should show counts as not shown; a machine may be busy."""
 
 _DRIVER = re.compile(r"GL Driver Message|GroupMarkerNotSet|Automatic fallback to software WebGL")

@@ -12,7 +12,7 @@ from embedex.encoders import registry
 from embedex.errors import CollectionError, EmbedexError, InputError, NothingToCompareError
 from embedex.records import JSON, strip_prefix
 from embedex.results import Against, By, Hit
-from embedex.selection import Conditions
+from embedex.selection import PLAIN_FUNCTIONS, Conditions
 from embedex.store import Store
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class Questions:
                 groups=self.index.groups,
                 prefix=self.collection.manifest.text.strip_prefix,
                 memory=CONDITION_MEMORY,
+                functions=PLAIN_FUNCTIONS,
             )
         return self._conditions.where(condition, seconds=CONDITION_SECONDS)
 
