@@ -317,7 +317,7 @@ class Page {
   private async apply(moved = false): Promise<void> {
     const turn = ++this.turn;
     const { state } = this;
-    this.stage.dataset.screen = state.screen;
+    this.stage.dataset.screen = app.dataset.screen = state.screen;
     for (const [name, button] of Object.entries(this.screens)) button.setAttribute("aria-pressed", String(name === state.screen));
     this.unusualButton.setAttribute("aria-pressed", String(state.unusual));
     this.search.show(state.question);

@@ -427,7 +427,7 @@ export class MapView {
     this.pages.set(page, held);
     try {
       const answer = await fetch(api.pageAddress(page), { credentials: "same-origin" });
-      if (!answer.ok) return;
+      if (!answer.ok) throw new Error(`page ${page}: ${answer.status}`);
       held.image = await createImageBitmap(await answer.blob(), { premultiplyAlpha: "none" });
       this.draw();
     } catch {

@@ -110,9 +110,13 @@ function row(context: PanelContext, hit: api.Hit, why?: (place: HTMLElement) => 
   return item;
 }
 
+const MOST_LISTED = 300;
+
 export function hitList(context: PanelContext, hits: api.Hit[], why?: (hit: api.Hit, place: HTMLElement) => void): HTMLElement {
   if (!hits.length) return h("p", { class: "quiet" }, "Nothing to show.");
-  return h("ol", { class: "hits" }, ...hits.map((hit) => row(context, hit, why && ((place) => why(hit, place)))));
+  const list = h("ol", { class: "hits" }, ...hits.slice(0, MOST_LISTED).map((hit) => row(context, hit, why && ((place) => why(hit, place)))));
+  if (hits.length <= MOST_LISTED) return list;
+  return h("div", {}, list, h("p", { class: "caption" }, `The first ${MOST_LISTED} of ${counted(hits.length, "record")}.`));
 }
 
 async function fillWhy(place: HTMLElement, first: number, second: number): Promise<void> {
@@ -338,11 +342,10 @@ export class Panel {
   selection(rows: number[], ids: readonly string[]): void {
     this.shown = -1;
     const { context } = this;
-    const most = 300;
     const counts = new Map<string, number>();
     for (const each of rows) counts.set(context.groupName(each) || "(none)", (counts.get(context.groupName(each) || "(none)") ?? 0) + 1);
     const groups = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 6).map(([name, count]) => `${name} ${count.toLocaleString("en-GB")}`);
-    const hits = rows.slice(0, most).map((each) => ({ row: each, name: context.names[each] ?? "", group: context.groupName(each) }));
+    const hits = rows.slice(0, MOST_LISTED).map((each) => ({ row: each, name: context.names[each] ?? "", group: context.groupName(each) }));
     const save = h("button", { type: "button", class: "plain", onclick: () => {
       const text = ["id,name", ...rows.map((each) => [ids[each], context.names[each]].map((v) => `"${(v ?? "").replaceAll('"', '""')}"`).join(","))].join("\r\n");
       const link = h("a", { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: "selected.csv" });
@@ -351,6 +354,6 @@ export class Panel {
     } }, "Save ids and names as CSV");
     this.frame(`${counted(rows.length, "record")} selected`, context.collection.groups.length > 1 ? groups.join(" · ") : "", null,
       h("section", { class: "answers" }, rows.length ? save : h("p", { class: "quiet" }, "The line went around no record. Draw it again."), rows.length ? hitList(context, hits) : h("span", {}),
-        h("p", { class: "caption" }, rows.length > most ? `The first ${most} of ${rows.length.toLocaleString("en-GB")}; the CSV has all.` : "")));
+        h("p", { class: "caption" }, rows.length > MOST_LISTED ? `The first ${MOST_LISTED} of ${rows.length.toLocaleString("en-GB")}; the CSV has all.` : "")));
   }
 }
