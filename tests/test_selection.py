@@ -394,6 +394,12 @@ def test_a_condition_of_somebody_unknown_may_call_what_gives_no_more_than_it_is_
         table.close()
 
 
+def test_a_condition_that_ends_too_early_is_told_so_in_words_of_its_own() -> None:
+    with pytest.raises(InputError, match="it ends too early") as raised:
+        selection.where("size >", [Record("1", {"size": 1})], names=["one"], groups=[None])
+    assert "THEN" not in str(raised.value)
+
+
 def test_records_nested_beyond_any_table_are_refused_in_words() -> None:
     data: Any = "x"
     for _ in range(600):

@@ -58,6 +58,10 @@ class WeightsError(EmbedexError):
     """A model file is absent, or is not the one that is pinned."""
 
 
+class TooFewError(InputError):
+    """There are fewer records than a method needs; another one may do with them."""
+
+
 class MissingExtraError(EmbedexError):
     """An optional dependency is not installed.
 

@@ -9,7 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Literal
 
 from embedex import similarity
-from embedex.errors import InputError, MissingExtraError
+from embedex.errors import InputError, MissingExtraError, TooFewError
 from embedex.results import counted
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def umap(
     import numpy as np
 
     if len(vectors) <= neighbours:
-        raise InputError(
+        raise TooFewError(
             f"{len(vectors)} records are too few for UMAP with {neighbours} neighbours.",
             allowed=f"It takes at least {neighbours + 1}.",
             cure="Use --method pca, or fewer --neighbours.",

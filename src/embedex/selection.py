@@ -186,6 +186,8 @@ class Conditions:
             ) from error
         except duckdb.Error as error:
             problem = str(error).splitlines()[0]
+            if 'at or near "THEN"' in problem:  # our own word
+                problem = "it ends too early."
             shown = ", ".join(name for name in self._columns if name != "_row")
             raise InputError(
                 f"The condition {condition!r} cannot be used: {problem}",

@@ -193,14 +193,14 @@ def test_made_again_the_collection_keeps_its_embeddings(folder: Folder) -> None:
     dex = folder.path / "dex"
     assert folder.run("new", dex, lines) == 0
     assert folder.run("embed", dex) == 0
-    assert folder.printed[0].split()[-10:-5] == ["text", "wordllama", "5", "5", "0"]
-    assert folder.printed[0].split()[-5:] == ["passages", "wordllama", "0", "0", "0"]
+    assert folder.printed[0].split()[-12:-6] == ["text", "wordllama", "5", "5", "0", "0"]
+    assert folder.printed[0].split()[-6:] == ["passages", "wordllama", "0", "0", "0", "0"]
     write_records(lines, [{"id": n, "x": f"word {n + n // 4}"} for n in range(5)])
     assert folder.run("new", dex, lines) == 0
     assert folder.run("similar", dex, "1") == 0
     assert "the records have changed since they were embedded" in " ".join(folder.printed[0].split())
     assert folder.run("embed", dex) == 0
-    assert folder.printed[0].split()[-10:-5] == ["text", "wordllama", "5", "1", "0"]
+    assert folder.printed[0].split()[-12:-6] == ["text", "wordllama", "5", "1", "4", "0"]
 
 
 # ── pictures ────────────────────────────────────────────────────────────────────────────────────────
@@ -326,7 +326,7 @@ def test_a_picture_that_breaks_after_the_making_is_named_by_embed(folder: Folder
     assert "2.png: this picture has changed" in folder.err
     assert folder.run("embed", dex) == 0
     assert f"set aside: {dex / 'images/2.png'}" in folder.err
-    assert folder.printed[0].split()[-5:] == ["image", "descriptor", "4", "3", "1"]
+    assert folder.printed[0].split()[-6:] == ["image", "descriptor", "4", "3", "0", "1"]
     assert folder.run("similar", dex, "2", "--by", "image") == 2
     assert folder.run("similar", dex, "1", "--by", "image") == 0
 

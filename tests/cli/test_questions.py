@@ -258,6 +258,13 @@ def test_a_map_for_people_says_where_its_places_are(run: Run) -> None:
     assert "maps/solid.parquet" in printed.err
 
 
+def test_of_too_few_records_for_umap_a_map_is_a_pca_unless_a_method_is_named(run: Run) -> None:
+    printed = run("map", "DEX", "--by", "text", "--where", "year < 1740", "--as", "few")
+    assert printed.code == 0
+    assert "method pca" in plain(printed.out)
+    assert "So this map is a PCA." in printed.err
+
+
 REFUSED = {
     "a record that is misspelt": (["similar", "DEX", "Reyes clok 20"], "Perhaps 'Reyes clock 20' or "),
     "a record that nobody has": (["similar", "DEX", "\x00 ☃"], "No record has the id or name"),
@@ -272,7 +279,7 @@ REFUSED = {
     "a record without a picture": (["similar", "DEX", "M-13", "--by", "image"], "has no picture"),
     "a record without a place": (["similar", "DEX", "M-13", "--by", "map", "--map", "pca"], "no place in that map"),
     "an unknown map": (["similar", "DEX", "M-01", "--by", "map", "--map", "mercator"], "There are: pca"),
-    "a map of too few": (["map", "DEX", "--where", "year < 1740", "--as", "few"], "--method pca"),
+    "a map of too few": (["map", "DEX", "--method", "umap", "--where", "year < 1740", "--as", "few"], "--method pca"),
     "a map of one neighbour": (["map", "DEX", "--neighbours", "1"], "At least 2."),
     "seeds of what has none": (["map", "DEX", "--method", "pca", "--seeds", "3"], "a PCA has no seed"),
     "a weight without pictures": (["similar", "DEX", "M-01", "--image-weight", "0.5"], "Add --by fused"),

@@ -323,6 +323,16 @@ def test_a_name_is_found_as_it_is_typed_and_enter_opens_it(visit: Callable[..., 
     explorer.opened(site.record.name)
 
 
+def test_an_id_is_found_and_means_its_record(visit: Callable[..., Explorer], shapes: Site) -> None:
+    explorer = visit(shapes)
+    explorer.search.focus()
+    explorer.page.wait_for_load_state("networkidle")
+    explorer.search.press_sequentially(shapes.record.id)
+    until(lambda: explorer.found.get_by_text(f"id {shapes.record.id}", exact=True).count(), "the id is not found")
+    explorer.search.press("Enter")
+    explorer.opened(shapes.record.name)
+
+
 def test_a_question_answers_as_the_library_does(visit: Callable[..., Explorer], site: Site) -> None:
     explorer = visit(site)
     explorer.search.fill(site.question)

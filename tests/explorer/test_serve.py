@@ -143,8 +143,16 @@ def test_small_answers_are_sent_at_once() -> None:
 
 
 def test_no_address_of_this_machine_is_told() -> None:
-    with pytest.raises(InputError, match="cannot listen"):
+    with pytest.raises(InputError, match=r"cannot listen[\s\S]*address of this machine"):
         serve.listen("203.0.113.7", 0)
+
+
+def test_a_taken_port_leads_to_another() -> None:
+    with (
+        serve.listen("127.0.0.1", 0) as taken,
+        pytest.raises(InputError, match=r"cannot listen[\s\S]*another with --port"),
+    ):
+        serve.listen("127.0.0.1", taken.getsockname()[1])
 
 
 def test_without_the_extra_it_says_how_to_install_it(

@@ -129,6 +129,8 @@ class Page {
       names, canAsk: collection.can_ask,
       groupName: (row) => this.groupName(row),
       thumbnail: (row, side) => thumbnail(this.context, row, side),
+      byId: (id) => this.keyRow?.get(id) ?? -1,
+      onEnter: () => void this.needIds().catch((error: unknown) => announce(String(error))),
       onRecord: (row) => {
         this.hint.dismiss();
         this.openRecord(row, { question: "", unusual: false, lasso: null });
@@ -192,8 +194,8 @@ class Page {
     const embedded = this.bys.length > 0;
     return h("div", { class: "no-map" },
       h("p", {}, embedded ? "This collection has no map yet. Make one, and start again:" : "Nothing is embedded yet, so nothing can be compared. Do this, and start again:"),
-      h("pre", {}, embedded ? "embedex map FOLDER" : "embedex embed FOLDER\nembedex map FOLDER"),
-      h("p", { class: "quiet" }, embedded ? "The box above finds records without it, and All pairs and Unusual work as well." : "The box above finds records by name without it."));
+      h("pre", {}, embedded ? "embedex map DIR" : "embedex embed DIR\nembedex map DIR"),
+      h("p", { class: "quiet" }, embedded ? "DIR is the folder of the collection. The box above finds records without a map, and All pairs and Unusual work as well." : "DIR is the folder of the collection. The box above finds records by name without it."));
   }
 
   private listen(): void {

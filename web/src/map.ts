@@ -635,7 +635,7 @@ export class MapView {
           id: "selected-name",
           data: [lit],
           getPosition: position,
-          getText: (place) => data.names[rows[place] as number] ?? "",
+          getText: (place) => shorten(data.names[rows[place] as number] ?? "", 40),
           getSize: 13,
           getColor: [...ink, 255],
           getPixelOffset: [0, -(ring(lit) + 13)],

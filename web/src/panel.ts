@@ -185,7 +185,7 @@ export class Panel {
       h("header", {},
         back ? h("button", { type: "button", class: "plain back", onclick: back.call }, `‹ ${back.label}`) : null,
         h("button", { type: "button", class: "square close", "aria-label": "Close (Escape)", title: "Close (Escape)", onclick: () => context.close() }, "×"),
-        h("h2", { tabindex: "-1" }, heading), under ? h("p", { class: "quiet" }, under) : null),
+        h("h2", { tabindex: "-1", title: heading.length > 80 ? heading : "" }, heading), under ? h("p", { class: "quiet" }, under) : null),
       ...body);
     this.element.hidden = false;
   }

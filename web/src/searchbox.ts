@@ -8,6 +8,9 @@ export interface SearchOptions {
   canAsk: boolean;
   groupName(row: number): string;
   thumbnail(row: number, side: number): HTMLElement | null;
+  /** the row of the record with that id, or -1; ids are fetched when the box is first entered */
+  byId(id: string): number;
+  onEnter(): void;
   onRecord(row: number): void;
   onAsk(question: string): void;
   /** the box was emptied */
@@ -32,7 +35,10 @@ export class SearchBox {
     input.setAttribute("aria-label", options.canAsk ? "Find a record by name, or ask a question in words" : "Find a record by name");
     this.element = h("form", { class: "search", role: "search", onsubmit: (event: Event) => event.preventDefault() }, input, h("kbd", { "aria-hidden": "true" }, "/"), this.found);
     input.addEventListener("input", () => this.lookUp());
-    input.addEventListener("focus", () => input.value && this.lookUp());
+    input.addEventListener("focus", () => {
+      options.onEnter();
+      if (input.value) this.lookUp();
+    });
     input.addEventListener("blur", () => window.setTimeout(() => this.close(), 120));
     input.addEventListener("keydown", (event) => this.key(event));
   }
@@ -72,8 +78,10 @@ export class SearchBox {
     }
   }
 
-  /** One word that begins a name means the name; anything else is a question, where one can be asked. */
+  /** An id means its record, one word that begins a name means the name; anything else is a question, where one can be asked. */
   private meant(text: string): number {
+    const known = this.options.byId(text);
+    if (known >= 0) return known;
     const best = this.choices[0]?.row ?? -1;
     if (best < 0 || !this.options.canAsk) return best;
     const name = plain(this.options.names[best] as string);
@@ -100,8 +108,10 @@ export class SearchBox {
       this.options.onEmpty();
       return this.close();
     }
-    for (const row of find(this.plainNames, text, 8)) {
-      const group = groupName(row);
+    const known = this.options.byId(text);
+    const rows = find(this.plainNames, text, 8).filter((row) => row !== known);
+    for (const row of known >= 0 ? [known, ...rows] : rows) {
+      const group = row === known ? `id ${text}` : groupName(row);
       this.add(row, "", thumbnail(row, 32), h("span", { class: "name" }, names[row] || "(no name)"), group ? h("span", { class: "group" }, group) : null);
     }
     if (canAsk) this.add(-1, "ask", h("span", { class: "name" }, `Ask: “${text}”`), h("kbd", { "aria-hidden": "true" }, "Enter"));

@@ -548,8 +548,11 @@ def _fit_of(feature: Feature) -> str:
 
 def embedded(reports: Sequence[EmbedReport]) -> Table:
     """What an embedding run did."""
-    rows: list[list[Cell]] = [[each.name, each.encoder, each.rows, each.embedded, each.missing] for each in reports]
-    return Table(["embedding", "encoder", "rows", "embedded now", "without"], rows)
+    rows: list[list[Cell]] = [
+        [each.name, each.encoder, each.rows, each.embedded, each.rows - each.embedded - each.missing, each.missing]
+        for each in reports
+    ]
+    return Table(["embedding", "encoder", "rows", "embedded now", "known", "without"], rows)
 
 
 def _mean(values: NDArray[np.float32]) -> float:

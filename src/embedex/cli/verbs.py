@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedex.cli import output
 from embedex.cli.output import Cell, Table, say
-from embedex.errors import InputError, MissingExtraError
+from embedex.errors import InputError, MissingExtraError, TooFewError
 from embedex.records import Strictness
 from embedex.results import counted
 
@@ -166,6 +166,8 @@ def embed(parsed: Namespace) -> None:
             say(f"{report.name}: {documents} {report.overlong_fate}")
     first = shlex.quote(collection.items()[0].name)
     say(f"Next: embedex similar {parsed.dir} {first}, or embedex charts {parsed.dir}")
+    if not collection.maps:
+        say(f"To explore it in a browser: embedex map {parsed.dir}, then embedex explore {parsed.dir}")
 
 
 def similar(parsed: Namespace) -> None:
@@ -312,10 +314,10 @@ def map_(parsed: Namespace) -> None:
             result = collection.fit_map(
                 method=parsed.method or "umap", seeds=parsed.seeds, progress=progress, **settings
             )
-    except MissingExtraError as error:
+    except (MissingExtraError, TooFewError) as error:
         if parsed.method:
             raise
-        say(f"{error}\nSo this map is a PCA.")
+        say(f"{error.seen if isinstance(error, TooFewError) else error}\nSo this map is a PCA.")
         result = collection.fit_map(method="pca", **settings)
     # For people its settings, since a table of places says nothing to the eye.
     output.show(tables.of(result) if parsed.format == "table" else tables.places(result), parsed.format)

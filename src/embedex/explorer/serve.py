@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import secrets
 import socket
@@ -97,9 +98,12 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         made = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
+        taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
         raise InputError(
             f"The explorer cannot listen at {host}, port {port}: {error.strerror or error}.",
-            cure="Name another with --port; --port 0 takes one that is free.",
+            cure="Name another with --port; --port 0 takes one that is free."
+            if taken
+            else "--host takes a name or an address of this machine.",
         ) from error
     # asyncio sends small packets at once only where a socket says that it is TCP's; else each answer waits 40 ms.
     return socket.socket(made.family, made.type, socket.IPPROTO_TCP, fileno=made.detach())
