@@ -469,6 +469,15 @@ def test_all_pairs_show_what_was_asked_for_last(visit: Callable[..., Explorer], 
     until(asked, "the square of pictures is not asked for")
 
 
+def test_a_record_has_no_score_with_itself(visit: Callable[..., Explorer], shapes: Site) -> None:
+    explorer = visit(shapes, "screen=heatmap")
+    told = explorer.page.locator(".pair")
+    until(lambda: "records in drawn order" in told.inner_text(), "no pairs")
+    left, top, width, height = explorer.box(explorer.heatmap)
+    explorer.page.mouse.move(left + width * 0.3, top + height * 0.3)
+    assert until(lambda: re.match(r"^.+ with itself$", told.inner_text()), "the diagonal is not told")
+
+
 def test_why_two_are_alike_is_told_by_field(visit: Callable[..., Explorer], shapes: Site) -> None:
     explorer = visit(shapes, f"record={shapes.record.id}")
     other = shapes.collection.similar(shapes.record.id, k=1).hits[0].item

@@ -338,6 +338,9 @@ export class Heatmap {
       return;
     }
     const [across, down] = this.pairAt(...this.pointer);
+    const name = (at: number) => h("b", {}, this.options.name(this.order[at] as number));
+    // the scale of the square is that of different records: it does not reach what a record has with itself
+    if (across === down) return put(this.told, name(down), " with itself");
     const tile = this.tile;
     let score = "";
     if (tile && across >= tile.x[0] && across < tile.x[1] && down >= tile.y[0] && down < tile.y[1]) {
@@ -346,7 +349,7 @@ export class Heatmap {
       const single = wide >= 1 && tall >= 1;
       if (value !== undefined) score = `${single ? "" : "about "}${(tile.square.low + (value / 255) * (tile.square.high - tile.square.low)).toFixed(2)}`;
     }
-    put(this.told, h("b", {}, this.options.name(this.order[down] as number)), " and ", h("b", {}, this.options.name(this.order[across] as number)), score && `: ${score}`);
+    put(this.told, name(down), " and ", name(across), score && `: ${score}`);
   }
 
   private listen(): void {
