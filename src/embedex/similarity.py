@@ -203,7 +203,11 @@ def standard_weight(text: NDArray[np.float32], image: NDArray[np.float32], weigh
         text, image: shapes (n, d_text) and (n, d_image).
         weight: the picture's share of the spread, 0 to 1.
     """
-    spreads = spread(text), spread(image)
+    return evened(weight, (spread(text), spread(image)))
+
+
+def evened(weight: float, spreads: tuple[float, float]) -> float:
+    """The picture's share for `fuse` that gives it `weight` with scores that spread so, of texts and of pictures."""
     if min(spreads) < 1e-9:
         return weight
     shares = (1 - weight) / spreads[0], weight / spreads[1]

@@ -122,14 +122,10 @@ class Questions:
         """
         import numpy as np
 
-        text_rows, text, basis = self.collection.vectors(by="text", centred=True)
-        image_rows, image, of_image = self.collection.vectors(by="image", centred=True)
-        rows, in_text, in_image = np.intersect1d(text_rows, image_rows, assume_unique=True, return_indices=True)
-        main = self.index.main[rows]
-        spreads, share = self.spreads(), weight
-        if min(spreads) >= 1e-9:  # as `similarity.standard_weight`
-            shares = (1 - weight) / spreads[0], weight / spreads[1]
-            share = shares[1] / sum(shares)
+        _, text, basis = self.collection.vectors(by="text", centred=True)
+        _, image, of_image = self.collection.vectors(by="image", centred=True)
+        rows, in_text, in_image = self.both_sides()
+        share = similarity.evened(weight, self.spreads())
         at = int(np.searchsorted(rows, row))
         if at == len(rows) or rows[at] != row:
             raise NothingToCompareError(
@@ -137,7 +133,7 @@ class Questions:
             )
         scores = np.float32(1 - share) * (text @ text[in_text[at]])[in_text]
         scores += np.float32(share) * (image @ image[in_image[at]])[in_image]
-        main = main.copy()
+        main = self.index.main[rows]
         main[at] = False
         chosen = np.flatnonzero(main)
         if per_group:
@@ -160,16 +156,24 @@ class Questions:
 
         Both of centred cosines of all pairs, among the records that have both and are compared by default.
         """
+        if self._spreads is None:
+            text, image = (self.collection.vectors(by=side, centred=True)[1] for side in ("text", "image"))
+            in_text, in_image = self.usual_sides()
+            self._spreads = similarity.spread(text[in_text]), similarity.spread(image[in_image])
+        return self._spreads
+
+    def both_sides(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """The rows of records with text and picture, and where these are among the vectors of each; each shape (m,)."""
         import numpy as np
 
-        if self._spreads is None:
-            text_rows, text, _ = self.collection.vectors(by="text", centred=True)
-            image_rows, image, _ = self.collection.vectors(by="image", centred=True)
-            rows, in_text, in_image = np.intersect1d(text_rows, image_rows, assume_unique=True, return_indices=True)
-            main = self.index.main[rows]
-            usual = main if main.any() else np.ones(len(rows), bool)
-            self._spreads = similarity.spread(text[in_text[usual]]), similarity.spread(image[in_image[usual]])
-        return self._spreads
+        text_rows, image_rows = (self.collection.vectors(by=side, centred=True)[0] for side in ("text", "image"))
+        return np.intersect1d(text_rows, image_rows, assume_unique=True, return_indices=True)
+
+    def usual_sides(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where those of `both_sides` are that are compared by default; all, if none is."""
+        rows, in_text, in_image = self.both_sides()
+        main = self.index.main[rows]
+        return (in_text[main], in_image[main]) if main.any() else (in_text, in_image)
 
     def unusual(self, *, k: int, by: By, per_group: bool, map_name: str) -> dict[str, Any]:
         """The records that are least like all others.

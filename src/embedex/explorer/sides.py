@@ -81,14 +81,9 @@ def fused(questions: Questions) -> dict[str, Any]:
         ``weight``, the picture's usual share; ``spreads`` of both sides' centred scores, by which any share is evened
         out; ``plain_share``, what that share comes to for vectors that are not centred.
     """
-    import numpy as np
-
-    text_rows, text, _ = questions.collection.vectors(by="text")
-    image_rows, image, _ = questions.collection.vectors(by="image")
-    rows, in_text, in_image = np.intersect1d(text_rows, image_rows, assume_unique=True, return_indices=True)
-    main = questions.index.main[rows]
-    usual = main if main.any() else np.ones(len(rows), bool)
-    share = similarity.standard_weight(text[in_text[usual]], image[in_image[usual]], IMAGE_WEIGHT)
+    text, image = (questions.collection.vectors(by=side)[1] for side in ("text", "image"))
+    in_text, in_image = questions.usual_sides()
+    share = similarity.standard_weight(text[in_text], image[in_image], IMAGE_WEIGHT)
     return {"weight": IMAGE_WEIGHT, "spreads": list(questions.spreads()), "plain_share": share}
 
 
