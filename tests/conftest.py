@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from embedex.cli import main
+from embedex.collection import Collection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,3 +106,12 @@ def museum(tmp_path_factory: pytest.TempPathFactory) -> Museum:
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test asks a package index, even where one could be reached."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
+
+
+@pytest.fixture(scope="module")
+def museum_with_fields(museum: Museum, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the museum's collection that tests of a module may change; with the parts of fields, for why."""
+    to = tmp_path_factory.mktemp("copied") / "dex"
+    shutil.copytree(museum.dex, to)
+    Collection.open(to).embed(image=None, fields=1)
+    return to

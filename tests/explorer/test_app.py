@@ -31,12 +31,8 @@ BASE = "http://127.0.0.1:8765"
 
 
 @pytest.fixture(scope="module")
-def folder(museum: Museum, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy, since thumbnails are kept in it; with fields, for why."""
-    to = tmp_path_factory.mktemp("explored") / "dex"
-    shutil.copytree(museum.dex, to)
-    Collection.open(to).embed(image=None, fields=1)
-    return to
+def folder(museum_with_fields: Path) -> Path:
+    return museum_with_fields
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from conftest import Museum
 
 PAGE = """<!doctype html>
 <html>
@@ -39,12 +38,8 @@ PAGE = """<!doctype html>
 
 
 @pytest.fixture(scope="module")
-def dex(museum: Museum, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy with the parts of fields, for why."""
-    to = tmp_path_factory.mktemp("exported") / "dex"
-    shutil.copytree(museum.dex, to)
-    Collection.open(to).embed(image=None, fields=1)
-    return to
+def dex(museum_with_fields: Path) -> Path:
+    return museum_with_fields
 
 
 @pytest.fixture(scope="module")

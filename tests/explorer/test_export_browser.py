@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import http.server
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Response
 
-    from conftest import Museum
 
 LACKING = lacking()
 
@@ -40,11 +38,8 @@ class Files(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def dex(museum: Museum, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    to = tmp_path_factory.mktemp("exported") / "dex"
-    shutil.copytree(museum.dex, to)
-    Collection.open(to).embed(image=None, fields=1)
-    return to
+def dex(museum_with_fields: Path) -> Path:
+    return museum_with_fields
 
 
 @pytest.fixture(scope="module")
