@@ -141,11 +141,13 @@ async function fillWhy(place: HTMLElement, first: number, second: number): Promi
   }
 }
 
-/** The centred score of two records, as their nearest are ranked by; null where they are not compared. */
+const FARTHEST = 1000; // the most that a list of the nearest may have
+
+/** The centred score of two records, as their nearest are ranked by; null where they are not compared, or too far apart for a list. */
 async function centredScore(context: PanelContext, row: number, other: number, by: By): Promise<number | null> {
   if (by === "text" && context.collection.fields) return api.why(row, other).then((found) => found.score, () => null);
   for (const [one, two] of [[row, other], [other, row]] as const) {
-    const found = await api.similar(one, by, 1000, false, "", null).catch(() => null);
+    const found = await api.similar(one, by, FARTHEST, false, "", null).catch(() => null);
     const score = found?.hits.find((hit) => hit.row === two)?.score;
     if (typeof score === "number") return score;
   }
@@ -222,7 +224,7 @@ export class Panel {
     void Promise.all([raw, centredScore(context, at, other, by)]).then(([one, centred]) => {
       add("raw, as in All pairs", one);
       add("centred, as in Nearest", centred);
-      if (one !== null && centred === null) why.prepend(h("p", { class: "quiet" }, "These two are not compared with each other in Nearest."));
+      if (one !== null && centred === null) why.prepend(h("p", { class: "quiet" }, `Nearest compares these two not at all, or neither is among the ${FARTHEST.toLocaleString("en-GB")} nearest of the other.`));
     });
     if (by === "text") void fillWhy(why, at, other);
     const name = h("button", { type: "button", class: "plain", onclick: () => context.open(other) }, context.names[other] || "(no name)");
